@@ -1,7 +1,7 @@
 //! Exact prices, amounts, networks, tokens and addresses for x402 payments.
 //!
-//! This is the leaf that everything about money stands on. It has no dependencies, does no input or output, and knows
-//! no floating-point number.
+//! This is the leaf that everything about money stands on. It has no dependencies (`serde` is optional), does no input or
+//! output, and knows no floating-point number.
 //!
 //! ```
 //! use x402_money::{Network, Price, Registry};
@@ -24,6 +24,8 @@ pub mod hash;
 mod money;
 mod network;
 mod price;
+#[cfg(feature = "serde")]
+mod serde;
 
 pub use self::address::{Address, AddressError};
 pub use self::amount::{Amount, AmountError};
