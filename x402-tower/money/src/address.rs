@@ -67,9 +67,15 @@ impl Address {
         }
     }
 
-    /// Whether `text` spells this address: EVM addresses in any case, without a checksum, the others exactly.
-    ///
-    /// What other programs send is compared like this; what a seller configures goes through [`Address::parse`].
+    /// Reads what another program sent: like [`Address::parse`], but EVM addresses in any case, checksum or not.
+    pub fn read(network: &Network, text: &str) -> Option<Self> {
+        match network.namespace() {
+            "eip155" => unchecked_evm(text).map(Self::evm),
+            _ => Self::parse(network, text).ok(),
+        }
+    }
+
+    /// Whether `text` spells this address, read like [`Address::read`].
     pub fn is_spelled(&self, text: &str) -> bool {
         match &self.0 {
             Repr::Evm(bytes) => unchecked_evm(text).is_some_and(|spelled| spelled == *bytes),

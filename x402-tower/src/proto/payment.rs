@@ -21,6 +21,8 @@ pub struct Presented<'a> {
     pub payload: &'a RawValue,
     /// What the client believes to pay for. It is not signed and proves nothing.
     pub resource: Option<&'a RawValue>,
+    /// What the extensions have to say.
+    pub extensions: Option<&'a RawValue>,
 }
 
 /// What a client says it accepts.
@@ -69,6 +71,7 @@ impl<'a> Presented<'a> {
                     accepted,
                     payload: wire.payload,
                     resource: None,
+                    extensions: None,
                 })
             }
             Version::V2 => {
@@ -100,6 +103,7 @@ impl<'a> Presented<'a> {
                     accepted,
                     payload: wire.payload,
                     resource: wire.resource,
+                    extensions: wire.extensions,
                 })
             }
         }
@@ -130,6 +134,8 @@ struct WireV2<'a> {
     payload: &'a RawValue,
     #[serde(borrow, default)]
     resource: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    extensions: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]

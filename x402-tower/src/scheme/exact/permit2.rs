@@ -1,0 +1,101 @@
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::hex;
+use crate::digest::Digest;
+use crate::money::Address;
+use crate::scheme::{Authorization, Flaw, Key, Malformed};
+
+/// The Permit2 contract, at the same address on every EVM chain.
+pub const PERMIT2: Address = Address::evm([
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x22, 0xd4, 0x73, 0x03, 0x0f, 0x11, 0x6d, 0xde, 0xe9, 0xf6, 0xb4,
+    0x3a, 0xc7, 0x8b, 0xa3,
+]);
+
+/// The contract that spends what buyers sign for `exact` over Permit2.
+pub const PERMIT2_EXACT_PROXY: Address = Address::evm([
+    0x40, 0x20, 0x85, 0xc2, 0x48, 0xee, 0xa2, 0x7d, 0x92, 0xe8, 0xb3, 0x0b, 0x2c, 0x58, 0xed, 0x07,
+    0xf9, 0xe2, 0x00, 0x01,
+]);
+
+/// `PermitWitnessTransferFrom`, signed for Permit2.
+#[derive(Deserialize)]
+pub(super) struct Wire<'a> {
+    #[serde(borrow)]
+    from: Cow<'a, str>,
+    #[serde(borrow)]
+    permitted: Permitted<'a>,
+    #[serde(borrow)]
+    spender: Cow<'a, str>,
+    #[serde(borrow)]
+    nonce: Cow<'a, str>,
+    #[serde(borrow)]
+    deadline: Cow<'a, str>,
+    #[serde(borrow)]
+    witness: Witness<'a>,
+}
+
+#[derive(Deserialize)]
+struct Permitted<'a> {
+    #[serde(borrow)]
+    token: Cow<'a, str>,
+    #[serde(borrow)]
+    amount: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Witness<'a> {
+    #[serde(borrow)]
+    to: Cow<'a, str>,
+    #[serde(borrow)]
+    valid_after: Cow<'a, str>,
+}
+
+impl Wire<'_> {
+    pub(super) fn read(&self, chain_id: u64, signature: &str) -> Result<Authorization, Malformed> {
+        let from = hex::bytes(&self.from, "from")?;
+        let to = hex::bytes(&self.witness.to, "witness.to")?;
+        let token = hex::bytes(&self.permitted.token, "permitted.token")?;
+        let spender = hex::bytes(&self.spender, "spender")?;
+        let amount = hex::amount(&self.permitted.amount, "permitted.amount")?;
+        let nonce = hex::amount(&self.nonce, "nonce")?.to_be_bytes();
+        let valid = hex::second(&self.witness.valid_after, "witness.validAfter")?
+            ..hex::second(&self.deadline, "deadline")?;
+
+        // Permit2 remembers which nonces are used, whatever the token.
+        let permit2 = PERMIT2.to_evm_bytes().unwrap_or_default();
+        let key = Key::of_nonce(chain_id, &permit2, &from, &nonce);
+        let proof = hex::signature(signature, |signature| {
+            let [start, end] = [valid.start, valid.end].map(u64::to_be_bytes);
+            let signed = [
+                &token[..],
+                &amount.to_be_bytes(),
+                &spender,
+                &to,
+                &start,
+                &end,
+                signature,
+            ];
+            Digest::of("permit2", signed)
+        });
+        let mut authorization = Authorization::new(
+            key,
+            proof,
+            Address::evm(from),
+            Address::evm(to),
+            amount,
+            valid,
+        );
+        authorization.asset = Some(Address::evm(token));
+        authorization.flaw = if !hex::is_hex(signature) {
+            Some(Flaw::Signature)
+        } else if Address::evm(spender) != PERMIT2_EXACT_PROXY {
+            Some(Flaw::Spender)
+        } else {
+            None
+        };
+        Ok(authorization)
+    }
+}

@@ -1,0 +1,96 @@
+//! What the seller's side has to know of a payment scheme, and the schemes that are known.
+//!
+//! A [`Scheme`] never talks to a network. It says what goes into an offer, reads what a buyer signed, and knows what the
+//! reasons of a facilitator prove. A seller can bring schemes of their own.
+
+mod authorization;
+mod exact;
+mod flaw;
+mod meaning;
+mod offer;
+
+use std::fmt::Debug;
+
+use crate::money::{Address, Asset, Network};
+use crate::proto::{Object, Presented, SupportedKind};
+
+pub use self::authorization::{Authorization, Key, Malformed};
+pub use self::exact::{ExactEvm, PERMIT2, PERMIT2_EXACT_PROXY};
+pub use self::flaw::Flaw;
+pub use self::meaning::Meaning;
+pub use self::offer::Offer;
+
+/// A way to pay, as far as a seller is concerned.
+///
+/// [`ExactEvm`] is the model to follow.
+pub trait Scheme: Debug + Send + Sync + 'static {
+    /// The name on the wire, such as `exact`. Several schemes can share one name on different networks.
+    fn name(&self) -> &str;
+
+    /// Whether this token can be paid with on its network.
+    fn serves(&self, asset: &Asset) -> bool;
+
+    /// What has to stand in the `extra` of an offer.
+    ///
+    /// `kind` is what the facilitator says about this scheme and network, once it has been heard. An offer that cannot
+    /// be made without it is left out until then ([`Extra::NotYet`]).
+    fn extra(&self, offer: &Offer, kind: Option<&SupportedKind>) -> Result<Extra, String>;
+
+    /// The keys of `extra` whose values may change between an offer and its payment. The facilitator gets the value that
+    /// the buyer signed for.
+    fn volatile(&self) -> &[&str] {
+        &[]
+    }
+
+    /// Whether version 1 of the protocol can say this offer, in a way that the clients of version 1 understand.
+    fn is_sayable_in_v1(&self, offer: &Offer) -> bool {
+        let _ = offer;
+        false
+    }
+
+    /// Reads what a buyer signed.
+    ///
+    /// It must not depend on prices or on time: a payment that was seen before has to be known again whatever has changed
+    /// since. What is wrong with a payment of the right shape goes into [`Authorization::flaw`].
+    ///
+    /// `network` and `asset` are those that the client names; in version 1, which names no asset, the one that is offered.
+    fn read(
+        &self,
+        presented: &Presented<'_>,
+        network: &Network,
+        asset: &Address,
+    ) -> Result<Authorization, Malformed>;
+
+    /// What is wrong with this payment for this offer, beyond amount, payee, token and time, which are always compared.
+    fn misfit(&self, authorization: &Authorization, offer: &Offer) -> Option<Flaw> {
+        let _ = (authorization, offer);
+        None
+    }
+
+    /// The reason to give for a flaw.
+    fn name_flaw(&self, flaw: Flaw) -> &'static str;
+
+    /// What it proves when a facilitator gives this reason.
+    fn meaning(&self, reason: &str) -> Meaning;
+
+    /// Whether a facilitator that gives this reason to `/verify` has found the signature to be the payer's.
+    fn proves_payer(&self, reason: &str) -> bool {
+        let _ = reason;
+        false
+    }
+
+    /// Whether a settled payment always has a transaction.
+    fn has_transaction(&self) -> bool {
+        true
+    }
+}
+
+/// What [`Scheme::extra`] answers.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Extra {
+    /// The offer is complete with this.
+    Ready(Object),
+    /// Something only the facilitator knows is missing.
+    NotYet,
+}
