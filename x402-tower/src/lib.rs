@@ -1,6 +1,7 @@
 //! x402
 
 mod digest;
+pub mod facilitator;
 pub mod proto;
 pub mod scheme;
 pub use self::digest::Digest;

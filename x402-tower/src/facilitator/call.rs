@@ -1,0 +1,100 @@
+use std::fmt;
+use std::ops::Range;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+
+use crate::proto::{SettleResponse, SupportedResponse, VerifyResponse, Version};
+
+/// A payment as a facilitator is asked about it: what the buyer sent, beside what the seller wants.
+///
+/// Cheap to clone: the message is put together once and shared by `/verify`, `/settle` and every repeat of either.
+#[derive(Clone)]
+pub struct PaymentCall {
+    version: Version,
+    body: Bytes,
+    payload: Range<usize>,
+    requirements: Range<usize>,
+}
+
+impl PaymentCall {
+    /// Puts the message together from the JSON of a payment and of the requirements of the same version.
+    pub fn new(version: Version, payload: &str, requirements: &str) -> Self {
+        const HEAD: &str = r#"{"x402Version":2,"paymentPayload":"#;
+        const MIDDLE: &str = r#","paymentRequirements":"#;
+        let mut body = BytesMut::with_capacity(
+            HEAD.len() + payload.len() + MIDDLE.len() + requirements.len() + 1,
+        );
+        body.put_slice(match version {
+            Version::V1 => br#"{"x402Version":1,"paymentPayload":"#,
+            Version::V2 => HEAD.as_bytes(),
+        });
+        let mut put = |text: &str| {
+            let start = body.len();
+            body.put_slice(text.as_bytes());
+            start..body.len()
+        };
+        let payload = put(payload);
+        put(MIDDLE);
+        let requirements = put(requirements);
+        put("}");
+        Self {
+            version,
+            body: body.freeze(),
+            payload,
+            requirements,
+        }
+    }
+
+    /// The version that payment and requirements are written in.
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The body of a request to `/verify` or `/settle`.
+    pub fn body(&self) -> Bytes {
+        self.body.clone()
+    }
+
+    /// The payment, as JSON.
+    pub fn payload(&self) -> &[u8] {
+        &self.body[self.payload.clone()]
+    }
+
+    /// The requirements, as JSON.
+    pub fn requirements(&self) -> &[u8] {
+        &self.body[self.requirements.clone()]
+    }
+}
+
+impl fmt::Debug for PaymentCall {
+    /// Shows no payment: until it is settled it can be spent by whoever reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PaymentCall")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a facilitator is asked: the request type of facilitators that are `tower` services.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Call {
+    /// Whether a payment is good.
+    Verify(PaymentCall),
+    /// To move the money.
+    Settle(PaymentCall),
+    /// What it can do.
+    Supported,
+}
+
+/// What a facilitator answers to a [`Call`] of the same name.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Answer {
+    /// To [`Call::Verify`].
+    Verify(VerifyResponse),
+    /// To [`Call::Settle`].
+    Settle(SettleResponse),
+    /// To [`Call::Supported`].
+    Supported(SupportedResponse),
+}
