@@ -1,7 +1,9 @@
 //! x402
 
+pub mod clock;
 mod digest;
 pub mod facilitator;
+pub mod ledger;
 pub mod proto;
 pub mod scheme;
 pub use self::digest::Digest;

@@ -1,0 +1,446 @@
+mod entry;
+mod owed;
+mod shelf;
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use self::entry::{Entry, Half, State, half};
+use self::owed::Owed;
+use self::shelf::Shelf;
+use super::{
+    Claim, Claimed, Delivery, Fenced, Found, Identity, Intent, KeptAnswer, Ledger, LedgerError,
+    Parked, Release, Rerun, Settled, Token, Unresolved,
+};
+use crate::clock::{Clock, SystemClock};
+use crate::scheme::Key;
+
+/// A ledger in the memory of one process: bounded, sharded, and as fast as a hash map.
+///
+/// **A restart forgets everything.** A payment that was settling then may have moved money that nobody remembers, and one
+/// that was settled can be presented again: the facilitator refuses to charge it a second time, but its answer is lost.
+/// Two processes with a ledger each do not see one another's claims. Both is fine for development and for goods that can
+/// be given twice.
+///
+/// A full ledger refuses new payments ([`LedgerError::is_full`]). It never forgets one to make room.
+pub struct MemoryLedger {
+    shards: Box<[Mutex<Shard>]>,
+    owed: Owed,
+    shelf: Shelf,
+    clock: Arc<dyn Clock>,
+    entries: AtomicUsize,
+    most_entries: usize,
+    fence: AtomicU64,
+}
+
+#[derive(Default)]
+struct Shard {
+    entries: HashMap<Half, Box<Entry>>,
+    /// What is parked, by the time of the next attempt.
+    parked: BTreeSet<(Duration, Half)>,
+    next_sweep: Duration,
+}
+
+/// Sets up a [`MemoryLedger`].
+#[derive(Clone, Debug)]
+pub struct MemoryLedgerBuilder {
+    clock: Arc<dyn Clock>,
+    most_entries: usize,
+    most_answer_bytes: usize,
+}
+
+impl MemoryLedgerBuilder {
+    /// How many payments are remembered at the most: 100,000 unless said otherwise.
+    #[must_use]
+    pub const fn most_entries(mut self, most: usize) -> Self {
+        self.most_entries = most;
+        self
+    }
+
+    /// How many bytes of answers are kept at the most: 64 MiB unless said otherwise. The oldest go first; their payments
+    /// stay.
+    #[must_use]
+    pub const fn most_answer_bytes(mut self, most: usize) -> Self {
+        self.most_answer_bytes = most;
+        self
+    }
+
+    /// The clock that leases end by.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The ledger.
+    pub fn build(self) -> MemoryLedger {
+        MemoryLedger {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            owed: Owed::default(),
+            shelf: Shelf::new(self.most_answer_bytes),
+            clock: self.clock,
+            entries: AtomicUsize::new(0),
+            most_entries: self.most_entries,
+            fence: AtomicU64::new(0),
+        }
+    }
+}
+
+const SHARDS: usize = 64;
+
+/// How often a shard is searched for what has expired.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+impl Default for MemoryLedger {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+impl MemoryLedger {
+    /// Sets up a ledger.
+    pub fn builder() -> MemoryLedgerBuilder {
+        MemoryLedgerBuilder {
+            clock: Arc::new(SystemClock),
+            most_entries: 100_000,
+            most_answer_bytes: 64 << 20,
+        }
+    }
+
+    /// How many payments are remembered.
+    pub fn len(&self) -> usize {
+        self.entries.load(Ordering::Relaxed)
+    }
+
+    /// Whether no payment is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn shard(&self, half: Half) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[usize::from(half[0]) % SHARDS])
+    }
+
+    fn next_fence(&self) -> u64 {
+        self.fence.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Drops what has expired from a shard, now and then or when there is no room.
+    fn sweep(&self, shard: &mut Shard, now: Duration, force: bool) {
+        if now < shard.next_sweep && !force {
+            return;
+        }
+        shard.next_sweep = now + SWEEP_EVERY;
+        let before = shard.entries.len();
+        let parked = &mut shard.parked;
+        shard.entries.retain(|half, entry| {
+            if entry.park_if_lapsed(now) {
+                parked.insert((Duration::ZERO, *half));
+            }
+            let keep = !entry.is_expired(now);
+            if !keep {
+                self.owed.remove(&entry.request, half);
+            }
+            keep
+        });
+        self.entries
+            .fetch_sub(before - shard.entries.len(), Ordering::Relaxed);
+    }
+
+    /// Makes sure that there is room for one more; `shard` is the one it will be in.
+    fn reserve(&self, shard: &mut Shard, now: Duration) -> Result<(), LedgerError> {
+        self.sweep(shard, now, false);
+        let take = || {
+            self.entries
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |entries| {
+                    (entries < self.most_entries).then_some(entries + 1)
+                })
+                .is_ok()
+        };
+        if take() {
+            return Ok(());
+        }
+        self.sweep(shard, now, true);
+        if take() {
+            Ok(())
+        } else {
+            Err(LedgerError::full())
+        }
+    }
+
+    /// Changes the entry of a token, unless the token is old.
+    fn change(&self, token: &Token, change: impl FnOnce(&mut Entry, &mut Change<'_>)) -> Fenced {
+        let now = self.clock.now();
+        let half = half(token.key());
+        let mut shard = self.shard(half);
+        let shard = &mut *shard;
+        let Some(entry) = shard.entries.get_mut(&half) else {
+            return Fenced::Lost;
+        };
+        if entry.park_if_lapsed(now) {
+            shard.parked.insert((Duration::ZERO, half));
+        }
+        if entry.fence != token.fence() || matches!(entry.state, State::Released) {
+            return Fenced::Lost;
+        }
+        change(
+            entry,
+            &mut Change {
+                half,
+                parked: &mut shard.parked,
+                ledger: self,
+                now,
+            },
+        );
+        if entry.is_expired(now) {
+            shard.entries.remove(&half);
+            self.entries.fetch_sub(1, Ordering::Relaxed);
+        }
+        Fenced::Done
+    }
+
+    /// Keeps an answer and makes room for it.
+    fn keep(&self, key: &Key, answer: &KeptAnswer, until: Duration) {
+        for evicted in self
+            .shelf
+            .put(half(key), answer.body.len(), until, self.clock.now())
+        {
+            if let Some(entry) = self.shard(evicted).entries.get_mut(&evicted) {
+                entry.drop_answer();
+            }
+        }
+    }
+}
+
+/// What changing an entry may touch beside.
+struct Change<'a> {
+    half: Half,
+    parked: &'a mut BTreeSet<(Duration, Half)>,
+    ledger: &'a MemoryLedger,
+    now: Duration,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change is made by assignments that cannot be torn by a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for MemoryLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryLedger")
+            .field("entries", &self.len())
+            .field("most_entries", &self.most_entries)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ledger for MemoryLedger {
+    async fn find(&self, identity: &Identity) -> Result<Option<Found>, LedgerError> {
+        let now = self.clock.now();
+        let half = half(&identity.key);
+        let mut shard = self.shard(half);
+        let shard = &mut *shard;
+        let Some(entry) = shard.entries.get_mut(&half) else {
+            return Ok(None);
+        };
+        if entry.park_if_lapsed(now) {
+            shard.parked.insert((Duration::ZERO, half));
+        }
+        Ok(entry.found(identity, now))
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, LedgerError> {
+        let now = self.clock.now();
+        let identity = &claim.identity;
+        if claim.owed
+            && let Some(older) = self.owed.find(identity)
+            && let Some(entry) = self.shard(half(&older)).entries.get(&half(&older))
+            && entry.is_owed(now)
+            && let Some(found) = entry.found(identity, now)
+        {
+            return Ok(Claimed::Owed(older, found));
+        }
+        let half = half(&identity.key);
+        let mut shard = self.shard(half);
+        let shard = &mut *shard;
+        let fence = self.next_fence();
+        let until = now + claim.lease;
+        match shard.entries.get_mut(&half) {
+            Some(entry) => {
+                if entry.park_if_lapsed(now) {
+                    shard.parked.insert((Duration::ZERO, half));
+                }
+                if let Some(found) = entry.found(identity, now) {
+                    return Ok(Claimed::Known(found));
+                }
+                if entry.aborted >= claim.most_aborted {
+                    return Ok(Claimed::Exhausted);
+                }
+                entry.claim(claim, fence, until);
+            }
+            None => {
+                self.reserve(shard, now)?;
+                shard
+                    .entries
+                    .insert(half, Box::new(Entry::new(claim, fence, until)));
+            }
+        }
+        Ok(Claimed::Fresh(Token::new(identity.key, fence)))
+    }
+
+    async fn begin_settlement(
+        &self,
+        token: &Token,
+        intent: &Intent,
+        lease: Duration,
+    ) -> Result<Fenced, LedgerError> {
+        let mut lost = false;
+        let fenced = self.change(token, |entry, change| {
+            // A claim whose lease has ended may be somebody else's idea of free already.
+            lost = !entry.is_claimed(change.now);
+            if !lost {
+                let parked = Parked::new(intent.clone(), Duration::ZERO);
+                entry.state = State::Settling {
+                    until: change.now + lease,
+                    parked: Arc::new(parked),
+                };
+            }
+        });
+        Ok(if lost { Fenced::Lost } else { fenced })
+    }
+
+    async fn commit(&self, token: &Token, settled: &Settled) -> Result<Fenced, LedgerError> {
+        let fenced = self.change(token, |entry, change| {
+            entry.unpark(change.half, change.parked);
+            entry.state = State::Settled {
+                details: Arc::new(settled.clone()),
+                running_until: change.now + RUNNING_LEASE,
+            };
+            change.ledger.owed.update(entry, token.key(), &change.half);
+        });
+        if fenced == Fenced::Done
+            && let Some(answer) = &settled.answer
+        {
+            self.keep(token.key(), answer, settled.keep_until);
+        }
+        Ok(fenced)
+    }
+
+    async fn park(&self, token: &Token, parked: &Parked) -> Result<Fenced, LedgerError> {
+        Ok(self.change(token, |entry, change| {
+            entry.unpark(change.half, change.parked);
+            change.parked.insert((parked.next_attempt, change.half));
+            entry.state = State::Parked(Arc::new(parked.clone()));
+            change.ledger.owed.update(entry, token.key(), &change.half);
+        }))
+    }
+
+    async fn release(&self, token: &Token, release: Release) -> Result<Fenced, LedgerError> {
+        Ok(self.change(token, |entry, change| {
+            entry.unpark(change.half, change.parked);
+            entry.aborted += u8::from(release == Release::Aborted);
+            entry.state = State::Released;
+            change.ledger.owed.remove(&entry.request, &change.half);
+        }))
+    }
+
+    async fn give_up(&self, token: &Token, unresolved: &Unresolved) -> Result<Fenced, LedgerError> {
+        Ok(self.change(token, |entry, change| {
+            entry.unpark(change.half, change.parked);
+            entry.state = State::Unresolved(Arc::new(unresolved.clone()));
+            change.ledger.owed.update(entry, token.key(), &change.half);
+        }))
+    }
+
+    async fn rerun(&self, key: &Key, most: u8, lease: Duration) -> Result<Rerun, LedgerError> {
+        let now = self.clock.now();
+        let half = half(key);
+        let mut shard = self.shard(half);
+        let Some(entry) = shard.entries.get_mut(&half) else {
+            return Ok(Rerun::Denied);
+        };
+        let State::Settled {
+            details,
+            running_until,
+        } = &mut entry.state
+        else {
+            return Ok(Rerun::Denied);
+        };
+        match details.delivery {
+            Delivery::Running if now < *running_until => Ok(Rerun::Busy),
+            Delivery::Running | Delivery::Undelivered if entry.reruns < most => {
+                entry.reruns += 1;
+                entry.fence = self.next_fence();
+                *running_until = now + lease;
+                Arc::make_mut(details).delivery = Delivery::Running;
+                let fence = entry.fence;
+                self.owed.update(entry, key, &half);
+                Ok(Rerun::Granted(Token::new(*key, fence)))
+            }
+            Delivery::Running | Delivery::Undelivered | Delivery::Delivered => Ok(Rerun::Denied),
+        }
+    }
+
+    async fn deliver(
+        &self,
+        token: &Token,
+        delivery: Delivery,
+        answer: Option<&KeptAnswer>,
+    ) -> Result<Fenced, LedgerError> {
+        let mut keep_until = Duration::ZERO;
+        let fenced = self.change(token, |entry, change| {
+            if let State::Settled { details, .. } = &mut entry.state {
+                let details = Arc::make_mut(details);
+                details.delivery = delivery;
+                keep_until = details.keep_until;
+                if let Some(answer) = answer {
+                    details.answer = Some(answer.clone());
+                }
+                change.ledger.owed.update(entry, token.key(), &change.half);
+            }
+        });
+        if fenced == Fenced::Done
+            && let Some(answer) = answer
+        {
+            self.keep(token.key(), answer, keep_until);
+        }
+        Ok(fenced)
+    }
+
+    async fn due(&self, most: usize, lease: Duration) -> Result<Vec<(Token, Parked)>, LedgerError> {
+        let now = self.clock.now();
+        let mut due = Vec::new();
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            let shard = &mut *shard;
+            self.sweep(shard, now, false);
+            while due.len() < most
+                && let Some((at, half)) = shard.parked.first().copied()
+                && at <= now
+            {
+                shard.parked.pop_first();
+                let Some(entry) = shard.entries.get_mut(&half) else {
+                    continue;
+                };
+                let State::Parked(parked) = &entry.state else {
+                    continue;
+                };
+                let parked = Arc::clone(parked);
+                entry.fence = self.next_fence();
+                let token = Token::new(entry.key(half), entry.fence);
+                entry.state = State::Settling {
+                    until: now + lease,
+                    parked: Arc::clone(&parked),
+                };
+                due.push((token, Arc::unwrap_or_clone(parked)));
+            }
+        }
+        Ok(due)
+    }
+}
+
+/// For how long an answer counts as being handed over if nobody says how that ended.
+const RUNNING_LEASE: Duration = Duration::from_secs(600);

@@ -1,0 +1,53 @@
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::entry::Half;
+use super::lock;
+
+/// Which answers are kept, in the order in which they came, so that the oldest can go when there are too many bytes.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    most_bytes: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    order: VecDeque<Place>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Place {
+    of: Half,
+    bytes: usize,
+    until: Duration,
+}
+
+impl Shelf {
+    pub(super) fn new(most_bytes: usize) -> Self {
+        Self {
+            most_bytes,
+            kept: Mutex::default(),
+        }
+    }
+
+    /// Puts an answer down and says whose have to go for it.
+    pub(super) fn put(&self, of: Half, bytes: usize, until: Duration, now: Duration) -> Vec<Half> {
+        let mut kept = lock(&self.kept);
+        kept.bytes += bytes;
+        kept.order.push_back(Place { of, bytes, until });
+        let mut gone = Vec::new();
+        while let Some(oldest) = kept.order.front()
+            && (oldest.until <= now || kept.bytes > self.most_bytes)
+        {
+            let Some(place) = kept.order.pop_front() else {
+                break;
+            };
+            kept.bytes -= place.bytes;
+            gone.push(place.of);
+        }
+        gone
+    }
+}

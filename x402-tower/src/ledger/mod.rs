@@ -1,0 +1,219 @@
+//! The life of each payment: claimed, settled, parked or released, and never two of them at once.
+//!
+//! A [`Ledger`] is where that is written down. Every verb is atomic and one round trip. Whoever claims a payment gets a
+//! [`Token`]; each verb that follows carries it, and one that comes with an old token changes nothing ([`Fenced::Lost`]).
+//!
+//! ```text
+//!            claim                begin_settlement               commit
+//!  (unknown) ─────▶ claimed ──────────────────────▶ settling ─────────▶ settled ──▶ delivered
+//!      ▲               │                            │  ▲   │                │
+//!      └───release─────┴──────release, if refused───┘  │   └─park─▶ parked  └─rerun
+//!                                                      └────due─────┘  │
+//!                                                                      └─give_up─▶ unresolved
+//! ```
+//!
+//! A lease that ends while a payment is *claimed* releases it; one that ends while it is *settling* parks it, because the
+//! money may have moved.
+
+mod error;
+mod memory;
+mod record;
+mod shared;
+mod token;
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::Digest;
+use crate::scheme::Key;
+
+pub use self::error::LedgerError;
+pub use self::memory::{MemoryLedger, MemoryLedgerBuilder};
+pub use self::record::{
+    BodyDigest, Delivery, Found, Intent, KeptAnswer, Parked, Receipt, Reference, Settled, Standing,
+    Unresolved,
+};
+pub use self::shared::SharedLedger;
+pub use self::token::Token;
+
+/// Remembers every payment from its claim until nobody can use it any more.
+///
+/// Implementations prove themselves with the acceptance suite of the `testing` feature.
+pub trait Ledger: Send + Sync + 'static {
+    /// What is known of a payment. Changes nothing.
+    fn find(
+        &self,
+        identity: &Identity,
+    ) -> impl Future<Output = Result<Option<Found>, LedgerError>> + Send;
+
+    /// Takes a payment for oneself, unless it is known, or something older is owed to the same buyer for the same request.
+    fn claim(&self, claim: &Claim) -> impl Future<Output = Result<Claimed, LedgerError>> + Send;
+
+    /// Writes down, before anything is sent, that the money may move from now on.
+    fn begin_settlement(
+        &self,
+        token: &Token,
+        intent: &Intent,
+        lease: Duration,
+    ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
+
+    /// The money has moved. A token of [`Ledger::due`] works as well as that of the claim.
+    fn commit(
+        &self,
+        token: &Token,
+        settled: &Settled,
+    ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
+
+    /// It is not known whether the money has moved, or it is on its way.
+    fn park(
+        &self,
+        token: &Token,
+        parked: &Parked,
+    ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
+
+    /// It is certain that the money has not moved: the payment can be used again.
+    fn release(
+        &self,
+        token: &Token,
+        release: Release,
+    ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
+
+    /// What became of a parked payment will not be known.
+    fn give_up(
+        &self,
+        token: &Token,
+        unresolved: &Unresolved,
+    ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
+
+    /// Takes a settled payment to produce its answer once more, if it is not being answered, was not delivered, and has
+    /// been rerun fewer than `most` times.
+    fn rerun(
+        &self,
+        key: &Key,
+        most: u8,
+        lease: Duration,
+    ) -> impl Future<Output = Result<Rerun, LedgerError>> + Send;
+
+    /// How the answer to a settled payment ended, and the answer itself if it was kept only now.
+    fn deliver(
+        &self,
+        token: &Token,
+        delivery: Delivery,
+        answer: Option<&KeptAnswer>,
+    ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
+
+    /// Takes over parked payments whose time has come, and settling ones whose lease has ended; at most `most` of them.
+    /// They are settling from now on, with new tokens.
+    fn due(
+        &self,
+        most: usize,
+        lease: Duration,
+    ) -> impl Future<Output = Result<Vec<(Token, Parked)>, LedgerError>> + Send;
+}
+
+/// What a payment is recognized by.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Identity {
+    /// Which payment it is.
+    pub key: Key,
+    /// What was signed, and the signature.
+    pub proof: Digest,
+    /// Who asks for what: payer, method, URL and the headers that make a difference.
+    pub request: Digest,
+    /// The reference of our own challenge, if the payment came with one.
+    pub reference: Option<Reference>,
+}
+
+impl Identity {
+    /// A payment for a request.
+    pub const fn new(
+        key: Key,
+        proof: Digest,
+        request: Digest,
+        reference: Option<Reference>,
+    ) -> Self {
+        Self {
+            key,
+            proof,
+            request,
+            reference,
+        }
+    }
+}
+
+/// What [`Ledger::claim`] is asked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Claim {
+    /// The payment.
+    pub identity: Identity,
+    /// For how long it is claimed; after that it is released by itself.
+    pub lease: Duration,
+    /// Until when, since 1970, anything can happen to this payment: the end of its validity, by the server's bounds.
+    pub usable_until: Duration,
+    /// Whether something older that is owed to the same buyer for the same request goes before.
+    pub owed: bool,
+    /// How many runs that ended without an answer are granted.
+    pub most_aborted: u8,
+}
+
+impl Claim {
+    /// A claim of this payment.
+    pub const fn new(identity: Identity, lease: Duration, usable_until: Duration) -> Self {
+        Self {
+            identity,
+            lease,
+            usable_until,
+            owed: true,
+            most_aborted: 3,
+        }
+    }
+}
+
+/// What [`Ledger::claim`] answers.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Claimed {
+    /// It was not known and is the caller's now.
+    Fresh(Token),
+    /// It is known.
+    Known(Found),
+    /// It was not known and is not claimed: something older is owed.
+    Owed(Key, Found),
+    /// Too many runs for it ended without an answer.
+    Exhausted,
+}
+
+/// Whether a verb found its token still valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "a verb whose token is lost has changed nothing"]
+#[allow(clippy::exhaustive_enums, reason = "a token is valid or not")]
+pub enum Fenced {
+    /// It was, and the change is made.
+    Done,
+    /// Somebody else has the payment now, and nothing is changed.
+    Lost,
+}
+
+/// How a claim ends without a charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Release {
+    /// The request was answered.
+    Answered,
+    /// The run ended without an answer: the client left, or the handler panicked.
+    Aborted,
+}
+
+/// What [`Ledger::rerun`] answers.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Rerun {
+    /// The caller produces the answer.
+    Granted(Token),
+    /// Somebody else does just now.
+    Busy,
+    /// It has been delivered, or tried too often, or is not settled.
+    Denied,
+}

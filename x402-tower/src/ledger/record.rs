@@ -1,0 +1,306 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use crate::Digest;
+use crate::facilitator::PaymentCall;
+use crate::money::{Address, Amount, Network};
+use crate::proto::SettleResponse;
+
+/// The unguessable part of a challenge, as it came back with a payment. It never reaches a chain, so whoever knows it has
+/// seen the challenge.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Reference(u128);
+
+impl Reference {
+    /// The reference with this value.
+    pub const fn new(value: u128) -> Self {
+        Self(value)
+    }
+
+    /// The value, for a ledger to keep.
+    pub const fn value(self) -> u128 {
+        self.0
+    }
+}
+
+impl fmt::Debug for Reference {
+    /// Shows nothing: it is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reference(..)")
+    }
+}
+
+/// A payment that is known, compared with the one that was asked for.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Found {
+    /// Whether the same was signed.
+    pub same_proof: bool,
+    /// Whether it is for the same request.
+    pub same_request: bool,
+    /// Whether it came with the same reference; never true if either has none.
+    pub same_reference: bool,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+impl Found {
+    /// A payment that stands so, and how it compares.
+    pub const fn new(
+        same_proof: bool,
+        same_request: bool,
+        same_reference: bool,
+        standing: Standing,
+    ) -> Self {
+        Self {
+            same_proof,
+            same_request,
+            same_reference,
+            standing,
+        }
+    }
+}
+
+/// How a known payment stands.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Standing {
+    /// Somebody is working on it: it is claimed, settling, or its answer is on its way.
+    InFlight,
+    /// The money may have moved.
+    Parked(Arc<Parked>),
+    /// The money has moved.
+    Settled(Arc<Settled>),
+    /// What became of it will not be known.
+    Unresolved(Arc<Unresolved>),
+}
+
+/// What it takes to settle a payment, by anybody and at any time.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Intent {
+    /// What the facilitator is asked.
+    pub call: PaymentCall,
+    /// The name of the scheme.
+    pub scheme: Arc<str>,
+    /// Where.
+    pub network: Network,
+    /// Who pays.
+    pub payer: Address,
+    /// How much.
+    pub amount: Amount,
+    /// Until which second since 1970 the payment can be settled.
+    pub valid_before: u64,
+}
+
+impl Intent {
+    /// The settlement of this payment.
+    pub fn new(
+        call: PaymentCall,
+        scheme: impl Into<Arc<str>>,
+        network: Network,
+        payer: Address,
+        amount: Amount,
+        valid_before: u64,
+    ) -> Self {
+        Self {
+            call,
+            scheme: scheme.into(),
+            network,
+            payer,
+            amount,
+            valid_before,
+        }
+    }
+}
+
+/// A payment that may have moved money.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Parked {
+    /// What it takes to try again.
+    pub intent: Intent,
+    /// The transaction, if one is known.
+    pub transaction: Option<String>,
+    /// The answer that waits for the money.
+    pub answer: Option<KeptAnswer>,
+    /// What is known of the body of the request.
+    pub body: BodyDigest,
+    /// Whether the handler has given an answer that is charged for.
+    pub answered: bool,
+    /// How often it was tried to find out.
+    pub attempts: u32,
+    /// When, since 1970, to try next.
+    pub next_attempt: Duration,
+}
+
+impl Parked {
+    /// The payment of this intent, of which nothing else is known.
+    pub const fn new(intent: Intent, next_attempt: Duration) -> Self {
+        Self {
+            intent,
+            transaction: None,
+            answer: None,
+            body: BodyDigest::UNREAD,
+            answered: false,
+            attempts: 0,
+            next_attempt,
+        }
+    }
+}
+
+/// A payment that has moved money.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settled {
+    /// The facilitator's word for it.
+    pub receipt: Receipt,
+    /// The answer, if it is kept.
+    pub answer: Option<KeptAnswer>,
+    /// What is known of the body of the request.
+    pub body: BodyDigest,
+    /// Whether the handler has given an answer that is charged for.
+    pub answered: bool,
+    /// Where the answer is.
+    pub delivery: Delivery,
+    /// Until when, since 1970, it has to be remembered.
+    pub keep_until: Duration,
+    /// Until when, since 1970, an answer that was not delivered goes before a new payment for the same request.
+    pub owed_until: Duration,
+}
+
+impl Settled {
+    /// A settled payment whose answer is still to be given.
+    pub const fn new(receipt: Receipt, keep_until: Duration) -> Self {
+        Self {
+            owed_until: keep_until,
+            receipt,
+            answer: None,
+            body: BodyDigest::UNREAD,
+            answered: false,
+            delivery: Delivery::Running,
+            keep_until,
+        }
+    }
+}
+
+/// A payment of which it will not be known what became of it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Unresolved {
+    /// The payment.
+    pub intent: Intent,
+    /// The transaction, if one is known.
+    pub transaction: Option<String>,
+    /// Until when, since 1970, it has to be remembered.
+    pub keep_until: Duration,
+}
+
+impl Unresolved {
+    /// The payment of this intent.
+    pub const fn new(intent: Intent, transaction: Option<String>, keep_until: Duration) -> Self {
+        Self {
+            intent,
+            transaction,
+            keep_until,
+        }
+    }
+}
+
+/// Where the answer to a settled payment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// Being produced or handed over.
+    Running,
+    /// Handed over to the connection completely.
+    Delivered,
+    /// Not, or not completely.
+    Undelivered,
+}
+
+/// The facilitator's word that a payment has moved money. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt(Arc<SettleResponse>);
+
+impl Receipt {
+    /// The receipt that this answer is.
+    pub fn new(answer: SettleResponse) -> Self {
+        Self(Arc::new(answer))
+    }
+
+    /// What moved the money; empty for schemes without transactions.
+    pub fn transaction(&self) -> &str {
+        &self.0.transaction
+    }
+
+    /// The whole message.
+    pub fn message(&self) -> &SettleResponse {
+        &self.0
+    }
+}
+
+/// An answer that is kept for a buyer who did not get it. Cheap to clone.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct KeptAnswer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers that are the handler's and not the connection's.
+    pub headers: Arc<HeaderMap>,
+    /// The body.
+    pub body: Bytes,
+    /// When, since 1970, it was given.
+    pub given_at: Duration,
+}
+
+impl KeptAnswer {
+    /// An answer.
+    pub const fn new(
+        status: StatusCode,
+        headers: Arc<HeaderMap>,
+        body: Bytes,
+        given_at: Duration,
+    ) -> Self {
+        Self {
+            status,
+            headers,
+            body,
+            given_at,
+        }
+    }
+}
+
+/// What is known of the body of a request: as much of it as the handler has read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BodyDigest {
+    /// How many bytes were read.
+    pub length: u64,
+    /// Whether these were all.
+    pub complete: bool,
+    /// The digest of what was read.
+    pub digest: Option<Digest>,
+}
+
+impl BodyDigest {
+    /// Nothing was read.
+    pub const UNREAD: Self = Self {
+        length: 0,
+        complete: false,
+        digest: None,
+    };
+
+    /// So many bytes with this digest were read.
+    pub const fn new(length: u64, complete: bool, digest: Option<Digest>) -> Self {
+        Self {
+            length,
+            complete,
+            digest,
+        }
+    }
+}
