@@ -109,6 +109,22 @@ impl FromStr for Price {
     }
 }
 
+impl TryFrom<&str> for Price {
+    type Error = PriceError;
+
+    fn try_from(text: &str) -> Result<Self, PriceError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Price {
+    type Error = PriceError;
+
+    fn try_from(text: String) -> Result<Self, PriceError> {
+        text.parse()
+    }
+}
+
 fn is_ticker(text: &str) -> bool {
     !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }

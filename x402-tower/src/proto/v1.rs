@@ -60,6 +60,31 @@ message! {
     }
 }
 
+impl PaymentRequirements {
+    /// What version 1 calls these requirements of version 2, with the texts that it has in every entry.
+    pub fn new(
+        requirements: &super::v2::PaymentRequirements,
+        network: impl Into<String>,
+        resource: impl Into<String>,
+        description: impl Into<String>,
+        mime_type: impl Into<String>,
+    ) -> Self {
+        Self {
+            scheme: requirements.scheme.clone(),
+            network: network.into(),
+            max_amount_required: requirements.amount,
+            resource: resource.into(),
+            description: description.into(),
+            mime_type: mime_type.into(),
+            pay_to: requirements.pay_to.clone(),
+            max_timeout_seconds: requirements.max_timeout_seconds,
+            asset: requirements.asset.clone(),
+            extra: Some(requirements.extra.clone()),
+            rest: Object::new(),
+        }
+    }
+}
+
 message! {
     /// A payment: the content of the `X-PAYMENT` header.
     #[derive(Clone, Debug)]

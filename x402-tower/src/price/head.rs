@@ -1,0 +1,155 @@
+use std::fmt;
+use std::sync::Arc;
+
+use http::{Extensions, HeaderMap, HeaderName, Method, Uri, request};
+
+/// The head of a request, borrowed: all that is looked at before a payment is.
+///
+/// Frameworks whose types are not those of the `http` crate lend theirs through [`Headers`].
+#[derive(Clone, Copy)]
+pub struct Head<'a> {
+    method: &'a str,
+    target: &'a str,
+    headers: &'a dyn Headers,
+}
+
+impl<'a> Head<'a> {
+    /// The head of a request to `target`: the path and query that the client asked for, before any router took some off.
+    pub fn new(method: &'a str, target: &'a str, headers: &'a dyn Headers) -> Self {
+        Self {
+            method,
+            target,
+            headers,
+        }
+    }
+
+    /// The method.
+    pub const fn method(&self) -> &'a str {
+        self.method
+    }
+
+    /// Path and query as the client asked for them.
+    pub const fn target(&self) -> &'a str {
+        self.target
+    }
+
+    /// The path as the client asked for it.
+    pub fn path(&self) -> &'a str {
+        self.target
+            .split_once('?')
+            .map_or(self.target, |(path, _)| path)
+    }
+
+    /// The query, without the question mark.
+    pub fn query(&self) -> Option<&'a str> {
+        self.target.split_once('?').map(|(_, query)| query)
+    }
+
+    /// The first value of a header.
+    pub fn header(&self, name: &HeaderName) -> Option<&'a [u8]> {
+        self.headers.nth(name, 0)
+    }
+
+    /// All values of a header.
+    pub fn header_values(&self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> + 'a {
+        let headers = self.headers;
+        (0..).map_while(move |n| headers.nth(name, n))
+    }
+}
+
+impl fmt::Debug for Head<'_> {
+    /// Shows no header: some are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Head({} {})", self.method, self.target)
+    }
+}
+
+/// The headers of a request, whatever they are kept in.
+pub trait Headers {
+    /// The value number `n` of a header, counted from zero.
+    fn nth(&self, name: &HeaderName, n: usize) -> Option<&[u8]>;
+}
+
+impl Headers for HeaderMap {
+    fn nth(&self, name: &HeaderName, n: usize) -> Option<&[u8]> {
+        match n {
+            0 => self.get(name).map(http::HeaderValue::as_bytes),
+            _ => self
+                .get_all(name)
+                .iter()
+                .nth(n)
+                .map(http::HeaderValue::as_bytes),
+        }
+    }
+}
+
+/// The head of a request, owned and cheap to clone: what a price function gets.
+#[derive(Clone)]
+pub struct RequestHead {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    extensions: Extensions,
+}
+
+impl RequestHead {
+    /// The head with these parts; `uri` is the one that the client asked for.
+    pub fn new(method: Method, uri: Uri, headers: HeaderMap, extensions: Extensions) -> Self {
+        Self {
+            parts: Arc::new(Parts {
+                method,
+                uri,
+                headers,
+                extensions,
+            }),
+        }
+    }
+
+    pub(crate) fn of(parts: &request::Parts, uri: &Uri) -> Self {
+        Self::new(
+            parts.method.clone(),
+            uri.clone(),
+            parts.headers.clone(),
+            parts.extensions.clone(),
+        )
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.parts.method
+    }
+
+    /// What the client asked for, before any router took a prefix off.
+    pub fn uri(&self) -> &Uri {
+        &self.parts.uri
+    }
+
+    /// The headers. What a client writes there, a client can change.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// What layers before this one have found out about the request.
+    pub fn extensions(&self) -> &Extensions {
+        &self.parts.extensions
+    }
+
+    /// The value of a parameter of the query, as it is written there.
+    pub fn query_parameter(&self, name: &str) -> Option<&str> {
+        let pairs = self.uri().query()?.split('&');
+        pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .find_map(|(own, value)| (own == name).then_some(value))
+    }
+}
+
+impl fmt::Debug for RequestHead {
+    /// Shows no header: some are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestHead({} {})", self.method(), self.uri())
+    }
+}

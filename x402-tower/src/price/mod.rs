@@ -1,0 +1,17 @@
+//! What a request costs: from the head of a request to offers that are encoded once.
+
+mod accept;
+mod head;
+mod list;
+mod quote;
+mod seal;
+mod template;
+mod terms;
+
+pub use self::accept::Accept;
+pub use self::head::{Head, Headers, RequestHead};
+pub(crate) use self::list::PriceList;
+pub(crate) use self::quote::Kind as QuoteKind;
+pub use self::quote::{IntoQuote, Quote};
+pub(crate) use self::seal::{Purpose, REFERENCE_LENGTH, Seal};
+pub(crate) use self::terms::{Listing, Prepared, PreparedOffer, REFERENCE, Spoken, Terms};

@@ -1,0 +1,138 @@
+//! Challenges that are encoded once: bytes with holes for what differs from request to request.
+
+use serde::Serialize;
+
+use super::seal::REFERENCE_LENGTH;
+use crate::proto::header;
+
+/// JSON whose references are still to be filled in, cut at them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Holed {
+    /// One more than there are holes.
+    pieces: Vec<String>,
+}
+
+impl Holed {
+    /// The JSON of a message in which every reference is [`MARK`].
+    pub(super) fn of(message: &impl Serialize) -> Result<Self, serde_json::Error> {
+        serde_json::to_string(message).map(|json| Self::cut(&json))
+    }
+
+    pub(super) fn cut(json: &str) -> Self {
+        Self {
+            pieces: json.split(MARK).map(str::to_owned).collect(),
+        }
+    }
+
+    pub(super) fn first(&self) -> &str {
+        self.pieces.first().map_or("", String::as_str)
+    }
+
+    pub(super) fn last(&self) -> &str {
+        self.pieces.last().map_or("", String::as_str)
+    }
+
+    pub(super) fn fill(&self, reference: &str) -> String {
+        self.pieces.join(reference)
+    }
+}
+
+/// Stands for a reference until there is one.
+pub(super) const MARK: &str = "\u{7f}~x402~reference~hole~\u{7f}";
+
+/// The base64 of everything behind the resource's URL in a `PAYMENT-REQUIRED` header.
+///
+/// Spaces between the tokens of the JSON put every hole where a base64 group begins, so that neither what is before nor
+/// what is behind it depends on what is in it.
+#[derive(Clone, Debug)]
+pub(super) struct Tail {
+    pieces: Vec<Vec<u8>>,
+    length: usize,
+}
+
+impl Tail {
+    /// Encodes JSON that begins behind a string.
+    pub(super) fn new(json: &Holed) -> Self {
+        let mut pieces = Vec::with_capacity(json.pieces.len());
+        for (i, piece) in json.pieces.iter().enumerate() {
+            let mut piece = piece.clone();
+            if i + 1 < json.pieces.len() {
+                // The piece ends with the quotation mark of the reference; spaces may stand before it.
+                let missing = (3 - piece.len() % 3) % 3;
+                piece.insert_str(piece.len() - 1, &"  "[..missing]);
+            }
+            let mut encoded = Vec::new();
+            header::append_json(&mut encoded, piece.as_bytes());
+            pieces.push(encoded);
+        }
+        let holes = pieces.len() - 1;
+        let length = pieces.iter().map(Vec::len).sum::<usize>() + holes * REFERENCE_LENGTH / 3 * 4;
+        Self { pieces, length }
+    }
+
+    /// How long it is in the header.
+    pub(super) const fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Appends it, with these references in its holes.
+    pub(super) fn append(
+        &self,
+        out: &mut Vec<u8>,
+        mut reference: impl FnMut(usize) -> [u8; REFERENCE_LENGTH],
+    ) {
+        for (i, piece) in self.pieces.iter().enumerate() {
+            out.extend_from_slice(piece);
+            if i + 1 < self.pieces.len() {
+                header::append_json(out, &reference(i));
+            }
+        }
+    }
+}
+
+/// Appends text as it stands inside of a JSON string.
+pub(super) fn append_escaped(out: &mut Vec<u8>, text: &str) {
+    if text
+        .bytes()
+        .all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')
+    {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        let quoted = serde_json::Value::from(text).to_string();
+        out.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_are_filled_without_a_seam() {
+        for padding in 0..9 {
+            let message = serde_json::json!({
+                "a": "x".repeat(padding), "b": { "ref": MARK }, "c": [1, 2], "d": { "ref": MARK }
+            });
+            let json = Holed::of(&message).unwrap();
+            assert_eq!(json.pieces.len(), 3);
+            let mut out = Vec::new();
+            let tail = Tail::new(&json);
+            tail.append(&mut out, |i| [b'A' + i as u8; REFERENCE_LENGTH]);
+            assert_eq!(out.len(), tail.length());
+            let read: serde_json::Value = header::decode(&out, 4096).unwrap();
+            assert_eq!(read["b"]["ref"], "A".repeat(REFERENCE_LENGTH));
+            assert_eq!(read["d"]["ref"], "B".repeat(REFERENCE_LENGTH));
+            assert_eq!(read["a"], message["a"]);
+        }
+    }
+
+    #[test]
+    fn text_is_escaped_only_where_it_must() {
+        for text in ["/a?b=c", "/a\"b", "/a\\b", "/é", "/\u{1}"] {
+            let mut out = vec![b'"'];
+            append_escaped(&mut out, text);
+            out.push(b'"');
+            assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,390 @@
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::seal::REFERENCE_LENGTH;
+use super::template::{Holed, MARK, Tail, append_escaped};
+use crate::money::Network;
+use crate::proto::v1;
+use crate::proto::v2::{PaymentRequired, PaymentRequirements, ResourceInfo};
+use crate::proto::{Object, SupportedKind, SupportedResponse, Version, header};
+use crate::scheme::{Extra, Offer};
+
+/// What one thing costs: at least one offer, and everything that is said about it, encoded once.
+///
+/// An offer that needs something only the facilitator knows is left out until that is known; see [`Terms::prepare`].
+#[derive(Debug)]
+pub(crate) struct Terms {
+    offers: Vec<Arc<Offer>>,
+    listing: Arc<Listing>,
+    prepared: RwLock<Arc<Prepared>>,
+}
+
+/// What a challenge says about the thing for sale beside its price.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listing {
+    /// All but the URL.
+    pub(crate) resource: ResourceInfo,
+    pub(crate) extensions: Option<Object>,
+    /// The value of `paymentFlow` in `extra`, if it has to be said.
+    pub(crate) flow: Option<&'static str>,
+    /// Whether clients of version 1 may pay.
+    pub(crate) v1: bool,
+}
+
+/// The offers that can be made now, as bytes.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) offers: Vec<PreparedOffer>,
+    tail: Tail,
+    /// The entries of a demand of version 1, each cut at the URL.
+    v1: Vec<(String, String)>,
+}
+
+/// An offer, and how it is spelled.
+#[derive(Debug)]
+pub(crate) struct PreparedOffer {
+    pub(crate) offer: Arc<Offer>,
+    /// The requirements without a reference.
+    pub(crate) requirements: PaymentRequirements,
+    /// `scheme`, `network`, `amount`, `asset`, `payTo`, `maxTimeoutSeconds`: what a quote is sealed over.
+    pub(crate) terms: [String; 6],
+    requirements_json: Holed,
+    extra_json: Holed,
+    pub(crate) v1: Option<OfferV1>,
+    /// The version that the facilitator wants payments of each version in.
+    pub(crate) spoken: Spoken,
+}
+
+/// An offer as version 1 says it.
+#[derive(Debug)]
+pub(crate) struct OfferV1 {
+    pub(crate) network: &'static str,
+    /// Cut at the URL.
+    json: (String, String),
+}
+
+/// Which versions a facilitator takes a kind of payment in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    /// Both, or it has not said.
+    Any,
+    V1,
+    V2,
+}
+
+impl Terms {
+    /// Terms with these offers, of which there is at least one.
+    pub(crate) fn new(
+        offers: Vec<Offer>,
+        listing: Arc<Listing>,
+        supported: Option<&SupportedResponse>,
+    ) -> Result<Self, Vec<String>> {
+        if offers.is_empty() {
+            return Err(vec!["there is no offer".to_owned()]);
+        }
+        let offers: Vec<_> = offers.into_iter().map(Arc::new).collect();
+        let prepared = Prepared::new(&offers, &listing, supported)?;
+        Ok(Self {
+            offers,
+            listing,
+            prepared: RwLock::new(Arc::new(prepared)),
+        })
+    }
+
+    /// Encodes everything anew with what the facilitator says now.
+    pub(crate) fn prepare(&self, supported: &SupportedResponse) -> Result<(), Vec<String>> {
+        let prepared = Prepared::new(&self.offers, &self.listing, Some(supported))?;
+        *self
+            .prepared
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(prepared);
+        Ok(())
+    }
+
+    /// What is offered now.
+    pub(crate) fn now(&self) -> Arc<Prepared> {
+        Arc::clone(&self.prepared.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// All offers, those that cannot be made yet among them.
+    pub(crate) fn offers(&self) -> &[Arc<Offer>] {
+        &self.offers
+    }
+}
+
+impl Prepared {
+    fn new(
+        offers: &[Arc<Offer>],
+        listing: &Listing,
+        supported: Option<&SupportedResponse>,
+    ) -> Result<Self, Vec<String>> {
+        let mut prepared = Vec::with_capacity(offers.len());
+        let mut problems = Vec::new();
+        let mut v1_networks: Vec<&Network> = Vec::new();
+        for offer in offers {
+            let network = &offer.asset.network;
+            // A payment of version 1 names no token, so there can be only one on each network.
+            let v1 = listing.v1
+                && !v1_networks.contains(&network)
+                && offer.scheme.is_sayable_in_v1(offer);
+            match PreparedOffer::new(offer, listing, supported, v1) {
+                Ok(Some(offer)) => {
+                    if offer.v1.is_some() {
+                        v1_networks.push(network);
+                    }
+                    prepared.push(offer);
+                }
+                Ok(None) => {
+                    crate::log::warning!(
+                        "an option is left out of challenges: the facilitator has not said what it needs";
+                        scheme = offer.scheme.name(), network = network,
+                    );
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let tail = tail(&prepared, listing).map_err(|error| vec![error.to_string()])?;
+        let v1 = prepared
+            .iter()
+            .filter_map(|offer| offer.v1.as_ref())
+            .map(|v1| v1.json.clone())
+            .collect();
+        Ok(Self {
+            offers: prepared,
+            tail,
+            v1,
+        })
+    }
+
+    /// Whether there is anything to ask for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.offers.is_empty()
+    }
+
+    /// The value of `PAYMENT-REQUIRED`.
+    pub(crate) fn challenge(
+        &self,
+        error: &str,
+        origin: &str,
+        target: &str,
+        reference: impl FnMut(usize) -> [u8; REFERENCE_LENGTH],
+    ) -> Vec<u8> {
+        const HEAD: &[u8] = br#"{"x402Version":2,"error":""#;
+        const MIDDLE: &[u8] = br#"","resource":{"url":""#;
+        let mut head = Vec::with_capacity(
+            HEAD.len() + error.len() + MIDDLE.len() + origin.len() + target.len() + 3,
+        );
+        head.extend_from_slice(HEAD);
+        append_escaped(&mut head, error);
+        head.extend_from_slice(MIDDLE);
+        append_escaped(&mut head, origin);
+        append_escaped(&mut head, target);
+        head.push(b'"');
+        while head.len() % 3 != 0 {
+            head.push(b' ');
+        }
+        let mut value = Vec::with_capacity(head.len() / 3 * 4 + self.tail.length());
+        header::append_json(&mut value, &head);
+        self.tail.append(&mut value, reference);
+        value
+    }
+
+    /// The demand of version 1, if there is anything it can say.
+    pub(crate) fn challenge_v1(&self, error: &str, origin: &str, target: &str) -> Option<Vec<u8>> {
+        if self.v1.is_empty() {
+            return None;
+        }
+        let url = origin.len() + target.len();
+        let entries: usize = self
+            .v1
+            .iter()
+            .map(|(before, after)| before.len() + url + after.len() + 1)
+            .sum();
+        let mut body = Vec::with_capacity(64 + error.len() + entries);
+        body.extend_from_slice(br#"{"x402Version":1,"error":""#);
+        append_escaped(&mut body, error);
+        body.extend_from_slice(br#"","accepts":["#);
+        for (i, (before, after)) in self.v1.iter().enumerate() {
+            if i > 0 {
+                body.push(b',');
+            }
+            body.extend_from_slice(before.as_bytes());
+            append_escaped(&mut body, origin);
+            append_escaped(&mut body, target);
+            body.extend_from_slice(after.as_bytes());
+        }
+        body.extend_from_slice(b"]}");
+        Some(body)
+    }
+
+    /// About how long the value of `PAYMENT-REQUIRED` is, and that of the `PAYMENT-SIGNATURE` that answers it.
+    pub(crate) fn sizes(&self, listing: &Listing, origin: &str) -> (usize, usize) {
+        const TARGET: usize = 100;
+        let url = origin.len() + TARGET;
+        let challenge = (60 + url) * 4 / 3 + self.tail.length();
+        // Clients send back the resource, the extensions and the offer that they take.
+        let json = |value: Result<String, serde_json::Error>| value.map_or(0, |json| json.len());
+        let echoed = json(serde_json::to_string(&listing.resource))
+            + json(serde_json::to_string(&listing.extensions))
+            + self
+                .offers
+                .iter()
+                .map(|offer| offer.requirements_json.fill("").len())
+                .max()
+                .unwrap_or(0);
+        const SIGNED: usize = 600;
+        (challenge, (echoed + url + SIGNED) * 4 / 3)
+    }
+}
+
+impl PreparedOffer {
+    fn new(
+        offer: &Arc<Offer>,
+        listing: &Listing,
+        supported: Option<&SupportedResponse>,
+        v1: bool,
+    ) -> Result<Option<Self>, String> {
+        let (kind, spoken) = supported.map_or((None, Spoken::Any), |all| kind_of(offer, all));
+        let mut extra = match offer.scheme.extra(offer, kind)? {
+            Extra::Ready(extra) => extra,
+            Extra::NotYet => return Ok(None),
+        };
+        for (name, value) in offer.extra.iter() {
+            extra.set(name, &value).map_err(|error| error.to_string())?;
+        }
+        if let Some(flow) = listing.flow {
+            extra = extra.with_text("paymentFlow", flow);
+        }
+        let mut requirements = PaymentRequirements::new(
+            offer.scheme.name(),
+            offer.asset.network.to_string(),
+            offer.amount,
+            offer.asset.address.to_string(),
+            offer.pay_to.to_string(),
+        );
+        requirements.max_timeout_seconds = offer.max_timeout_seconds;
+        requirements.extra = extra;
+        let mut marked = requirements.clone();
+        marked.extra = marked.extra.with_text(REFERENCE, MARK);
+        let holed =
+            |json: Result<Holed, serde_json::Error>| json.map_err(|error| error.to_string());
+        Ok(Some(Self {
+            terms: [
+                requirements.scheme.clone(),
+                requirements.network.clone(),
+                requirements.amount.to_string(),
+                requirements.asset.clone(),
+                requirements.pay_to.clone(),
+                requirements.max_timeout_seconds.to_string(),
+            ],
+            requirements_json: holed(Holed::of(&marked))?,
+            extra_json: holed(Holed::of(&marked.extra))?,
+            v1: if v1 {
+                OfferV1::new(&requirements, offer, listing)?
+            } else {
+                None
+            },
+            requirements,
+            offer: Arc::clone(offer),
+            spoken,
+        }))
+    }
+
+    /// The requirements for a facilitator, with the reference that the buyer accepted.
+    pub(crate) fn requirements_json(&self, reference: &str) -> String {
+        self.requirements_json.fill(reference)
+    }
+
+    /// The reference in an `extra` that is spelled as we spell it.
+    pub(crate) fn reference_in<'a>(&self, extra: &'a str) -> Option<&'a str> {
+        let reference = extra
+            .strip_prefix(self.extra_json.first())?
+            .strip_suffix(self.extra_json.last())?;
+        (reference.len() == REFERENCE_LENGTH).then_some(reference)
+    }
+}
+
+impl OfferV1 {
+    fn new(
+        requirements: &PaymentRequirements,
+        offer: &Offer,
+        listing: &Listing,
+    ) -> Result<Option<Self>, String> {
+        let Some(network) = offer.asset.network.v1_name() else {
+            return Ok(None);
+        };
+        let message = v1::PaymentRequirements::new(
+            requirements,
+            network,
+            MARK,
+            listing.resource.description.as_deref().unwrap_or_default(),
+            listing.resource.mime_type.as_deref().unwrap_or_default(),
+        );
+        let json = Holed::of(&message).map_err(|error| error.to_string())?;
+        Ok(Some(Self {
+            network,
+            json: (json.first().to_owned(), json.last().to_owned()),
+        }))
+    }
+
+    /// The requirements for a facilitator.
+    pub(crate) fn requirements_json(&self, origin: &str, target: &str) -> String {
+        let mut json = self.json.0.clone().into_bytes();
+        append_escaped(&mut json, origin);
+        append_escaped(&mut json, target);
+        json.extend_from_slice(self.json.1.as_bytes());
+        // All of the parts are text.
+        String::from_utf8(json).unwrap_or_default()
+    }
+}
+
+/// The key in `extra` under which a challenge has its reference.
+pub(crate) const REFERENCE: &str = "ref";
+
+/// Everything of a challenge behind the URL of its resource.
+fn tail(offers: &[PreparedOffer], listing: &Listing) -> Result<Tail, serde_json::Error> {
+    let accepts = offers
+        .iter()
+        .map(|offer| {
+            let mut marked = offer.requirements.clone();
+            marked.extra = marked.extra.with_text(REFERENCE, MARK);
+            marked
+        })
+        .collect();
+    let resource = ResourceInfo {
+        url: String::new(),
+        ..listing.resource.clone()
+    };
+    let mut message = PaymentRequired::new(resource, accepts);
+    message.extensions = listing.extensions.clone();
+    let json = serde_json::to_string(&message)?;
+    // The URL is the first member of the resource, which is the first that is written.
+    const HEAD: &str = r#"{"x402Version":2,"resource":{"url":"""#;
+    let behind = json.strip_prefix(HEAD).unwrap_or_default();
+    Ok(Tail::new(&Holed::cut(behind)))
+}
+
+/// What a facilitator says about an offer, and in which versions it takes it.
+fn kind_of<'a>(
+    offer: &Offer,
+    supported: &'a SupportedResponse,
+) -> (Option<&'a SupportedKind>, Spoken) {
+    let fits = |kind: &&SupportedKind, version: Version| {
+        kind.x402_version == version.number()
+            && kind.scheme == offer.scheme.name()
+            && kind
+                .network
+                .parse::<Network>()
+                .is_ok_and(|network| network == offer.asset.network)
+    };
+    let v1 = supported.kinds.iter().find(|kind| fits(kind, Version::V1));
+    let v2 = supported.kinds.iter().find(|kind| fits(kind, Version::V2));
+    let spoken = match (v1, v2) {
+        (Some(_), None) => Spoken::V1,
+        (None, Some(_)) => Spoken::V2,
+        (Some(_), Some(_)) | (None, None) => Spoken::Any,
+    };
+    (v2.or(v1), spoken)
+}
