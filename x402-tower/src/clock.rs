@@ -1,7 +1,12 @@
+//! Time, which is injected.
+
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
+
+use pin_project_lite::pin_project;
 
 /// What time it is, and how to wait.
 ///
@@ -37,5 +42,43 @@ impl Clock for SystemClock {
     )]
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+pin_project! {
+    /// A future that is given up after a while. The clock is only asked if the future has to wait at all.
+    pub(crate) struct Timeout<'a, F> {
+        clock: &'a dyn Clock,
+        after: Duration,
+        sleep: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+        #[pin]
+        future: F,
+    }
+}
+
+/// The time is up.
+#[derive(Debug)]
+pub(crate) struct Elapsed;
+
+pub(crate) fn timeout<F: Future>(clock: &dyn Clock, after: Duration, future: F) -> Timeout<'_, F> {
+    Timeout {
+        clock,
+        after,
+        sleep: None,
+        future,
+    }
+}
+
+impl<F: Future> Future for Timeout<'_, F> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.future.poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        let (clock, after) = (*this.clock, *this.after);
+        let sleep = this.sleep.get_or_insert_with(|| clock.sleep(after));
+        sleep.as_mut().poll(cx).map(|()| Err(Elapsed))
     }
 }

@@ -1,12 +1,24 @@
 //! x402
 
+mod checkout;
 pub mod clock;
+pub mod cors;
 mod digest;
 pub mod facilitator;
+pub mod gate;
+mod home;
 pub mod ledger;
 mod log;
 pub mod price;
 pub mod proto;
 pub mod scheme;
-pub use self::digest::Digest;
+mod seller;
+pub mod settlement;
+pub mod telemetry;
+mod till;
+
 pub use x402_money as money;
+
+pub use self::checkout::{AnswerHead, Payment, Reply, Settle};
+pub use self::digest::Digest;
+pub use self::seller::{Builder, ConfigError, RouteBuilder, X402};

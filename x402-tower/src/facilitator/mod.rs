@@ -8,6 +8,7 @@ mod error;
 mod outcome;
 mod service;
 mod shared;
+mod supported;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub use self::error::{FacilitatorError, FacilitatorErrorKind};
 pub use self::outcome::{Expected, Open, Reason, Settlement, Verification};
 pub use self::service::{FacilitatorService, ServiceFacilitator};
 pub use self::shared::SharedFacilitator;
+pub(crate) use self::supported::Supported;
 
 /// Checks payments and moves the money.
 ///

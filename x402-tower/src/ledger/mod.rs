@@ -22,6 +22,7 @@ mod shared;
 mod token;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Digest;
@@ -30,8 +31,8 @@ use crate::scheme::Key;
 pub use self::error::LedgerError;
 pub use self::memory::{MemoryLedger, MemoryLedgerBuilder};
 pub use self::record::{
-    BodyDigest, Delivery, Found, Intent, KeptAnswer, Parked, Receipt, Reference, Settled, Standing,
-    Unresolved,
+    BodyDigest, Delivery, Found, Handed, Intent, KeptAnswer, Parked, Receipt, Reference, Settled,
+    Standing, Unresolved,
 };
 pub use self::shared::SharedLedger;
 pub use self::token::Token;
@@ -85,30 +86,24 @@ pub trait Ledger: Send + Sync + 'static {
         unresolved: &Unresolved,
     ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
 
-    /// Takes a settled payment to produce its answer once more, if it is not being answered, was not delivered, and has
-    /// been rerun fewer than `most` times.
-    fn rerun(
-        &self,
-        key: &Key,
-        most: u8,
-        lease: Duration,
-    ) -> impl Future<Output = Result<Rerun, LedgerError>> + Send;
+    /// Takes a settled payment to answer it once more, if it is not being answered and was not delivered. If its answer
+    /// is not kept, that is done `most` times at the most.
+    fn rerun(&self, key: &Key, most: u8)
+    -> impl Future<Output = Result<Rerun, LedgerError>> + Send;
 
-    /// How the answer to a settled payment ended, and the answer itself if it was kept only now.
+    /// How the answer to a settled payment ended.
     fn deliver(
         &self,
         token: &Token,
-        delivery: Delivery,
-        answer: Option<&KeptAnswer>,
+        handed: &Handed,
     ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
 
-    /// Takes over parked payments whose time has come, and settling ones whose lease has ended; at most `most` of them.
-    /// They are settling from now on, with new tokens.
+    /// What somebody has to look after now; at most `most` of it, and each to one caller only.
     fn due(
         &self,
         most: usize,
         lease: Duration,
-    ) -> impl Future<Output = Result<Vec<(Token, Parked)>, LedgerError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Due>, LedgerError>> + Send;
 }
 
 /// What a payment is recognized by.
@@ -204,6 +199,17 @@ pub enum Release {
     Answered,
     /// The run ended without an answer: the client left, or the handler panicked.
     Aborted,
+}
+
+/// What [`Ledger::due`] answers.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Due {
+    /// A payment that was parked and whose time has come, or whose settlement has outlived its lease. It is settling from
+    /// now on, and the caller's.
+    Attempt(Token, Arc<Parked>),
+    /// A payment whose time is over, that was settled and never delivered.
+    Refund(Arc<Settled>),
 }
 
 /// What [`Ledger::rerun`] answers.

@@ -136,6 +136,8 @@ pub struct Parked {
     pub attempts: u32,
     /// When, since 1970, to try next.
     pub next_attempt: Duration,
+    /// Whether it may be served on the belief that the money has moved.
+    pub may_be_unconfirmed: bool,
 }
 
 impl Parked {
@@ -149,6 +151,7 @@ impl Parked {
             answered: false,
             attempts: 0,
             next_attempt,
+            may_be_unconfirmed: false,
         }
     }
 }
@@ -159,6 +162,8 @@ impl Parked {
 pub struct Settled {
     /// The facilitator's word for it.
     pub receipt: Receipt,
+    /// How much.
+    pub amount: Amount,
     /// The answer, if it is kept.
     pub answer: Option<KeptAnswer>,
     /// What is known of the body of the request.
@@ -175,15 +180,42 @@ pub struct Settled {
 
 impl Settled {
     /// A settled payment whose answer is still to be given.
-    pub const fn new(receipt: Receipt, keep_until: Duration) -> Self {
+    pub const fn new(receipt: Receipt, amount: Amount, keep_until: Duration) -> Self {
         Self {
             owed_until: keep_until,
+            amount,
             receipt,
             answer: None,
             body: BodyDigest::UNREAD,
             answered: false,
             delivery: Delivery::Running,
             keep_until,
+        }
+    }
+}
+
+/// How the answer to a settled payment ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Handed {
+    /// Where the answer is.
+    pub delivery: Delivery,
+    /// The answer, if it is kept only now.
+    pub answer: Option<KeptAnswer>,
+    /// What is known of the body of the request.
+    pub body: BodyDigest,
+    /// Whether the handler has given an answer that is charged for.
+    pub answered: bool,
+}
+
+impl Handed {
+    /// An answer that ended so.
+    pub const fn new(delivery: Delivery, answered: bool, body: BodyDigest) -> Self {
+        Self {
+            delivery,
+            answer: None,
+            body,
+            answered,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Claim, Claimed, Delivery, Fenced, Found, Identity, Intent, KeptAnswer, Ledger, LedgerError,
+    Claim, Claimed, Due, Fenced, Found, Handed, Identity, Intent, Ledger, LedgerError,
     MemoryLedger, Parked, Release, Rerun, Settled, Token, Unresolved,
 };
 use crate::scheme::Key;
@@ -73,7 +73,6 @@ macro_rules! verbs {
 
 macro_rules! argument {
     ($($life:lifetime)? by $type:ty) => { &$($life)? $type };
-    ($($life:lifetime)? maybe $type:ty) => { Option<&$($life)? $type> };
     ($($life:lifetime)? plain $type:ty) => { $type };
 }
 
@@ -87,7 +86,7 @@ verbs! {
     park/park_boxed(token: by Token, parked: by Parked) -> Fenced;
     release/release_boxed(token: by Token, release: plain Release) -> Fenced;
     give_up/give_up_boxed(token: by Token, unresolved: by Unresolved) -> Fenced;
-    rerun/rerun_boxed(key: by Key, most: plain u8, lease: plain Duration) -> Rerun;
-    deliver/deliver_boxed(token: by Token, delivery: plain Delivery, answer: maybe KeptAnswer) -> Fenced;
-    due/due_boxed(most: plain usize, lease: plain Duration) -> Vec<(Token, Parked)>;
+    rerun/rerun_boxed(key: by Key, most: plain u8) -> Rerun;
+    deliver/deliver_boxed(token: by Token, handed: by Handed) -> Fenced;
+    due/due_boxed(most: plain usize, lease: plain Duration) -> Vec<Due>;
 }

@@ -50,6 +50,11 @@ impl<'a> Head<'a> {
         self.headers.nth(name, 0)
     }
 
+    /// Whether a header is there more than once.
+    pub(crate) fn has_second(&self, name: &HeaderName) -> bool {
+        self.headers.nth(name, 1).is_some()
+    }
+
     /// All values of a header.
     pub fn header_values(&self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> + 'a {
         let headers = self.headers;

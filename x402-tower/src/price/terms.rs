@@ -1,5 +1,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
+use serde_json::value::RawValue;
+
 use super::seal::REFERENCE_LENGTH;
 use super::template::{Holed, MARK, Tail, append_escaped};
 use crate::money::Network;
@@ -292,18 +294,46 @@ impl PreparedOffer {
         }))
     }
 
-    /// The requirements for a facilitator, with the reference that the buyer accepted.
-    pub(crate) fn requirements_json(&self, reference: &str) -> String {
-        self.requirements_json.fill(reference)
+    /// The requirements for a facilitator, with the reference and the volatile values that the buyer accepted.
+    pub(crate) fn requirements_json(
+        &self,
+        accepted: Option<&RawValue>,
+        reference: Option<&str>,
+    ) -> Result<String, serde_json::Error> {
+        let volatile = self.offer.scheme.volatile();
+        match reference {
+            Some(text) if is_reference(text) && volatile.is_empty() => {
+                return Ok(self.requirements_json.fill(text));
+            }
+            _ => {}
+        }
+        let mut requirements = self.requirements.clone();
+        if let Some(accepted) = accepted {
+            let accepted: Object = serde_json::from_str(accepted.get())?;
+            for name in volatile.iter().copied().chain([REFERENCE]) {
+                if let Some(value) = accepted.get(name) {
+                    requirements.extra.set(name, &value)?;
+                }
+            }
+        }
+        serde_json::to_string(&requirements)
     }
 
-    /// The reference in an `extra` that is spelled as we spell it.
-    pub(crate) fn reference_in<'a>(&self, extra: &'a str) -> Option<&'a str> {
-        let reference = extra
-            .strip_prefix(self.extra_json.first())?
-            .strip_suffix(self.extra_json.last())?;
-        (reference.len() == REFERENCE_LENGTH).then_some(reference)
+    /// Whether an `extra` is spelled as we spell it, whatever its reference.
+    pub(crate) fn spells(&self, extra: &str) -> bool {
+        extra
+            .strip_prefix(self.extra_json.first())
+            .and_then(|extra| extra.strip_suffix(self.extra_json.last()))
+            .is_some_and(is_reference)
     }
+}
+
+/// Whether this could be one of our references; nothing that could is special in JSON.
+fn is_reference(text: &str) -> bool {
+    text.len() == REFERENCE_LENGTH
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 impl OfferV1 {

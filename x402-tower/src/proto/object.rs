@@ -76,6 +76,12 @@ impl Object {
         self
     }
 
+    /// Takes a member out.
+    pub fn remove(&mut self, name: &str) -> Option<Box<RawValue>> {
+        let at = self.members.iter().position(|(own, _)| own == name)?;
+        Some(self.members.remove(at).1)
+    }
+
     /// Adds a member that is not there yet.
     pub(super) fn add(&mut self, name: String, value: Box<RawValue>) -> Result<(), String> {
         // Two programs that disagree about which of two members counts can be played off against each other.

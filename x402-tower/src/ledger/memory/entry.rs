@@ -166,6 +166,16 @@ impl Entry {
         }
     }
 
+    /// What has to be given back when it expires.
+    pub(super) fn refund(&self) -> Option<Arc<Settled>> {
+        match &self.state {
+            State::Settled { details, .. } if details.delivery != Delivery::Delivered => {
+                Some(Arc::clone(details))
+            }
+            _ => None,
+        }
+    }
+
     /// Parks a settlement whose lease has ended; says whether it has.
     pub(super) fn park_if_lapsed(&mut self, now: Duration) -> bool {
         match &self.state {

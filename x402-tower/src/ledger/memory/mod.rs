@@ -12,8 +12,8 @@ use self::entry::{Entry, Half, State, half};
 use self::owed::Owed;
 use self::shelf::Shelf;
 use super::{
-    Claim, Claimed, Delivery, Fenced, Found, Identity, Intent, KeptAnswer, Ledger, LedgerError,
-    Parked, Release, Rerun, Settled, Token, Unresolved,
+    Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity, Intent, KeptAnswer, Ledger,
+    LedgerError, Parked, Release, Rerun, Settled, Token, Unresolved,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::scheme::Key;
@@ -41,6 +41,8 @@ struct Shard {
     entries: HashMap<Half, Box<Entry>>,
     /// What is parked, by the time of the next attempt.
     parked: BTreeSet<(Duration, Half)>,
+    /// What expired undelivered, until somebody has been told.
+    refunds: Vec<Arc<Settled>>,
     next_sweep: Duration,
 }
 
@@ -135,14 +137,20 @@ impl MemoryLedger {
         }
         shard.next_sweep = now + SWEEP_EVERY;
         let before = shard.entries.len();
-        let parked = &mut shard.parked;
-        shard.entries.retain(|half, entry| {
+        let Shard {
+            entries,
+            parked,
+            refunds,
+            ..
+        } = shard;
+        entries.retain(|half, entry| {
             if entry.park_if_lapsed(now) {
                 parked.insert((Duration::ZERO, *half));
             }
             let keep = !entry.is_expired(now);
             if !keep {
                 self.owed.remove(&entry.request, half);
+                refunds.extend(entry.refund());
             }
             keep
         });
@@ -355,7 +363,7 @@ impl Ledger for MemoryLedger {
         }))
     }
 
-    async fn rerun(&self, key: &Key, most: u8, lease: Duration) -> Result<Rerun, LedgerError> {
+    async fn rerun(&self, key: &Key, most: u8) -> Result<Rerun, LedgerError> {
         let now = self.clock.now();
         let half = half(key);
         let mut shard = self.shard(half);
@@ -369,12 +377,13 @@ impl Ledger for MemoryLedger {
         else {
             return Ok(Rerun::Denied);
         };
+        let kept = details.answer.is_some();
         match details.delivery {
             Delivery::Running if now < *running_until => Ok(Rerun::Busy),
-            Delivery::Running | Delivery::Undelivered if entry.reruns < most => {
-                entry.reruns += 1;
+            Delivery::Running | Delivery::Undelivered if kept || entry.reruns < most => {
+                entry.reruns += u8::from(!kept);
                 entry.fence = self.next_fence();
-                *running_until = now + lease;
+                *running_until = now + RUNNING_LEASE;
                 Arc::make_mut(details).delivery = Delivery::Running;
                 let fence = entry.fence;
                 self.owed.update(entry, key, &half);
@@ -384,39 +393,41 @@ impl Ledger for MemoryLedger {
         }
     }
 
-    async fn deliver(
-        &self,
-        token: &Token,
-        delivery: Delivery,
-        answer: Option<&KeptAnswer>,
-    ) -> Result<Fenced, LedgerError> {
+    async fn deliver(&self, token: &Token, handed: &Handed) -> Result<Fenced, LedgerError> {
         let mut keep_until = Duration::ZERO;
         let fenced = self.change(token, |entry, change| {
             if let State::Settled { details, .. } = &mut entry.state {
                 let details = Arc::make_mut(details);
-                details.delivery = delivery;
+                details.delivery = handed.delivery;
+                details.answered |= handed.answered;
+                details.body = handed.body;
                 keep_until = details.keep_until;
-                if let Some(answer) = answer {
+                if let Some(answer) = &handed.answer {
                     details.answer = Some(answer.clone());
                 }
                 change.ledger.owed.update(entry, token.key(), &change.half);
             }
         });
         if fenced == Fenced::Done
-            && let Some(answer) = answer
+            && let Some(answer) = &handed.answer
         {
             self.keep(token.key(), answer, keep_until);
         }
         Ok(fenced)
     }
 
-    async fn due(&self, most: usize, lease: Duration) -> Result<Vec<(Token, Parked)>, LedgerError> {
+    async fn due(&self, most: usize, lease: Duration) -> Result<Vec<Due>, LedgerError> {
         let now = self.clock.now();
         let mut due = Vec::new();
         for shard in &self.shards {
             let mut shard = lock(shard);
             let shard = &mut *shard;
             self.sweep(shard, now, false);
+            while due.len() < most
+                && let Some(refund) = shard.refunds.pop()
+            {
+                due.push(Due::Refund(refund));
+            }
             while due.len() < most
                 && let Some((at, half)) = shard.parked.first().copied()
                 && at <= now
@@ -430,12 +441,13 @@ impl Ledger for MemoryLedger {
                 };
                 let parked = Arc::clone(parked);
                 entry.fence = self.next_fence();
-                let token = Token::new(entry.key(half), entry.fence);
                 entry.state = State::Settling {
                     until: now + lease,
                     parked: Arc::clone(&parked),
                 };
-                due.push((token, Arc::unwrap_or_clone(parked)));
+                let token = Token::new(entry.key(half), entry.fence);
+                self.owed.update(entry, token.key(), &half);
+                due.push(Due::Attempt(token, parked));
             }
         }
         Ok(due)

@@ -30,9 +30,10 @@ pub(super) fn amount(text: &str, what: &str) -> Result<Amount, Malformed> {
         .map_err(|error| Malformed::new(format!("`{what}`: {error}")))
 }
 
-/// A second since 1970. Contracts count in 256 bits; what does not fit 64 is for ever.
+/// A second since 1970. Contracts count in 256 bits; what does not fit 64 is far enough away. It is not `u64::MAX`, which
+/// stands for a payment that does not say.
 pub(super) fn second(text: &str, what: &str) -> Result<u64, Malformed> {
-    amount(text, what).map(|amount| u64::try_from(amount).unwrap_or(u64::MAX))
+    amount(text, what).map(|amount| u64::try_from(amount).unwrap_or(u64::MAX).min(u64::MAX - 1))
 }
 
 fn unnamed<const N: usize>(text: &str) -> Option<[u8; N]> {

@@ -1,0 +1,526 @@
+//! From a payment to the right to be served. Read it from top to bottom: this is the order in which things are looked at.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::asked::Asked;
+use super::flights::Seat;
+use super::guard::{Claim, Handover};
+use super::identify::{self, Identified};
+use super::known::{self, Body, Claimant, Known};
+use super::payment::{Facts, Payment};
+use super::policy::Policy;
+use super::refusal::Refusal;
+use super::reply::{Reply, reply};
+use super::verify::{Verified, verify};
+use super::{call, matching, quoted, window};
+use crate::Digest;
+use crate::clock::timeout;
+use crate::digest::Hasher;
+use crate::facilitator::{Expected, Reason};
+use crate::ledger::{
+    self, BodyDigest, Claimed, Delivery, Found, Identity, Intent, Ledger as _, LedgerError,
+    Receipt, Rerun, Standing,
+};
+use crate::log::{self, Chain};
+use crate::money::Amount;
+use crate::price::Terms;
+use crate::proto::Version;
+use crate::scheme::{Key, Offer};
+use crate::till::Till;
+
+/// A request that brings a payment.
+#[derive(Debug)]
+pub(crate) struct Paying {
+    pub(crate) asked: Asked,
+    pub(crate) version: Version,
+    pub(crate) header: Bytes,
+    /// Who asks for what, but for the payer.
+    pub(crate) request: Hasher,
+    pub(crate) body: Body,
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+impl Paying {
+    /// How much body has to be read before this can be decided, if any.
+    pub(crate) fn binds_body(&self) -> Option<u64> {
+        self.asked
+            .policy
+            .bind_body
+            .filter(|_| self.body != Body::Empty)
+    }
+
+    /// The longest body that is compared with an earlier one.
+    pub(crate) fn longest_body(&self) -> u64 {
+        self.asked.policy.till.limits.body
+    }
+
+    /// Makes the body part of what is asked for.
+    pub(crate) fn bind_body(&mut self, digest: Digest) {
+        self.request.part(digest.as_bytes());
+        self.body = Body::Empty;
+    }
+
+    /// The body begins like the earlier one, or is the same if that was complete.
+    pub(crate) const fn body_is_same(&mut self, first: BodyDigest) {
+        self.body = Body::Same(first);
+    }
+
+    /// It does not.
+    pub(crate) const fn body_is_different(&mut self, first: BodyDigest) {
+        self.body = Body::Different(first);
+    }
+
+    /// The answer if the body cannot be looked at.
+    pub(crate) fn refuse_body(&self, problem: BodyProblem) -> Reply {
+        let refusal = match problem {
+            BodyProblem::Broken => Refusal::Unreadable("the body of the request broke off"),
+            BodyProblem::TooLong => Refusal::BodyTooLarge,
+        };
+        reply(&refusal, Some(self.version))
+    }
+}
+
+/// Why a body cannot be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyProblem {
+    Broken,
+    TooLong,
+}
+
+/// What becomes of a request that brings a payment.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// It has become free.
+    Free,
+    /// Let the handler run, and settle if its answer is worth it.
+    Serve(Box<Sale>),
+    /// Let the handler run: the money has moved.
+    Deliver(Box<Paid>),
+    /// The request does not reach the handler.
+    Reply(Box<Reply>),
+    /// Compare the body of the request with this, and ask again.
+    CompareBody(BodyDigest, Box<Paying>),
+}
+
+/// A payment that is claimed and found good: the right to be served.
+#[derive(Debug)]
+pub(crate) struct Sale {
+    pub(crate) asked: Asked,
+    pub(crate) verified: Verified,
+    pub(crate) claim: Claim,
+    pub(crate) intent: Intent,
+    pub(crate) offer: Arc<Offer>,
+    pub(crate) terms: Arc<Terms>,
+    pub(crate) usable_until: Duration,
+    pub(crate) payment: Payment,
+    pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) seat: Seat,
+}
+
+/// A payment that has moved money, and an answer that is still to be given for it.
+#[derive(Debug)]
+pub(crate) struct Paid {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) method: Method,
+    pub(crate) payment: Payment,
+    pub(crate) receipt: Receipt,
+    pub(crate) handover: Handover,
+}
+
+/// Decides about a request that brings a payment.
+pub(crate) async fn admit(paying: Paying) -> Admission {
+    let mut terms = None;
+    match decide(&paying, &mut terms).await {
+        Ok(Step::Free) => Admission::Free,
+        Ok(Step::Serve(served)) => Admission::Serve(Box::new(served.sale(paying))),
+        Ok(Step::Deliver(delivered)) => Admission::Deliver(Box::new(delivered.paid(paying))),
+        Ok(Step::Reply(reply)) => Admission::Reply(reply),
+        Ok(Step::CompareBody(first)) => Admission::CompareBody(first, Box::new(paying)),
+        Err(refusal) => {
+            Admission::Reply(Box::new(paying.asked.refuse(refusal, terms.as_ref()).await))
+        }
+    }
+}
+
+/// An [`Admission`] without the request that it is for.
+enum Step {
+    Free,
+    Serve(Box<Served>),
+    Deliver(Box<Delivered>),
+    Reply(Box<Reply>),
+    CompareBody(BodyDigest),
+}
+
+async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, Refusal> {
+    let asked = &paying.asked;
+    let policy = &asked.policy;
+    let till = &policy.till;
+    let json = identify::decode(&paying.header, till.limits.header)?;
+    let presented = identify::present(paying.version, &json)?;
+    let candidates = identify::identify(asked, &presented, &paying.request)?;
+
+    // A payment that is known is answered by what is known of it, before terms, price or time are looked at.
+    for candidate in &candidates {
+        let found = till
+            .ledger
+            .find(&candidate.identity)
+            .await
+            .map_err(unavailable)?;
+        if let Some(found) = found {
+            let known = Payer {
+                paying,
+                identified: candidate,
+                claimant: Claimant::SamePayment,
+            };
+            if let Some(step) = known.answer(&candidate.identity, found).await? {
+                return Ok(step);
+            }
+        }
+    }
+
+    let Some(terms) = policy.terms(asked.head.as_ref()).await? else {
+        return Ok(Step::Free);
+    };
+    *seen = Some(Arc::clone(&terms));
+    let prepared = match quoted::offers(asked, &presented, &terms, &candidates) {
+        Some(prepared) => prepared,
+        None => return Err(Refusal::NotAccepted(identify::MISMATCH)),
+    };
+    let fitting = |candidate| {
+        matching::find(&prepared, &presented, candidate).map(|offer| (candidate, offer))
+    };
+    let (identified, offer) = candidates
+        .iter()
+        .find_map(fitting)
+        .ok_or(Refusal::NotAccepted(identify::MISMATCH))?;
+    let authorization = &identified.authorization;
+
+    let now = till.now();
+    let flaw = matching::flaw(identified, &offer.offer).or_else(|| {
+        window::flaw(
+            authorization,
+            now,
+            policy.budgets,
+            policy.max_timeout_seconds,
+        )
+    });
+    if let Some(flaw) = flaw {
+        return Err(Refusal::NotAccepted(Reason::new(
+            identified.scheme.name_flaw(flaw),
+        )));
+    }
+    if policy.strict_resource && !asked.place().is_named_by(&presented) {
+        return Err(Refusal::NotAccepted(Reason::new("resource_mismatch")));
+    }
+    let seat = till
+        .flights
+        .board(&authorization.payer)
+        .ok_or(Refusal::TooManyOfPayer)?;
+    let call = call::call(asked, &presented, offer).map_err(|error| {
+        log::info!("a payment cannot be passed on"; error = Chain(&error));
+        Refusal::Unreadable("the payment header does not hold the JSON of a payment")
+    })?;
+    let expected = Expected::new(
+        &*identified.scheme,
+        &identified.network,
+        &authorization.payer,
+        authorization.amount,
+    );
+
+    let usable_until = window::usable_until(authorization, now, policy.max_timeout_seconds);
+    let mut request = ledger::Claim::new(
+        identified.identity.clone(),
+        usable_until.saturating_sub(now),
+        usable_until,
+    );
+    request.owed = policy.owed;
+    request.most_aborted = till.limits.aborted;
+    let token = loop {
+        match till.ledger.claim(&request).await.map_err(unavailable)? {
+            Claimed::Fresh(token) => break token,
+            Claimed::Exhausted => return Err(Refusal::TooManyAborted),
+            Claimed::Known(found) => {
+                let known = Payer {
+                    paying,
+                    identified,
+                    claimant: Claimant::SamePayment,
+                };
+                if let Some(step) = known.answer(&identified.identity, found).await? {
+                    return Ok(step);
+                }
+            }
+            // The buyer signs anew for something that was paid for and not delivered.
+            Claimed::Owed(older, _) => {
+                match verify(till, &call, &expected).await {
+                    Ok(_) => {}
+                    Err(rejected) if rejected.payer_proved => {}
+                    Err(rejected) => return Err(rejected.refusal),
+                }
+                let known = Payer {
+                    paying,
+                    identified,
+                    claimant: Claimant::SamePayer,
+                };
+                if let Some(step) = known.answer_older(older).await? {
+                    return Ok(step);
+                }
+                request.owed = false;
+            }
+        }
+    };
+    let claim = Claim::new(Arc::clone(till), token);
+
+    let verified = match verify(till, &call, &expected).await {
+        Ok(verified) => verified,
+        Err(rejected) => {
+            claim.release().await;
+            return Err(rejected.refusal);
+        }
+    };
+    let intent = Intent::new(
+        call,
+        identified.scheme.name(),
+        identified.network.clone(),
+        authorization.payer.clone(),
+        authorization.amount,
+        authorization.valid_before,
+    );
+    Ok(Step::Serve(Box::new(Served {
+        payment: payment(paying, identified, authorization.amount, None),
+        verified,
+        claim,
+        intent,
+        offer: Arc::clone(&offer.offer),
+        terms,
+        usable_until,
+        seat,
+    })))
+}
+
+/// What a [`Sale`] is made of.
+struct Served {
+    verified: Verified,
+    claim: Claim,
+    intent: Intent,
+    offer: Arc<Offer>,
+    terms: Arc<Terms>,
+    usable_until: Duration,
+    payment: Payment,
+    seat: Seat,
+}
+
+impl Served {
+    fn sale(self, paying: Paying) -> Sale {
+        let Self {
+            verified,
+            claim,
+            intent,
+            offer,
+            terms,
+            usable_until,
+            payment,
+            seat,
+        } = self;
+        let Paying { asked, permit, .. } = paying;
+        Sale {
+            asked,
+            verified,
+            claim,
+            intent,
+            offer,
+            terms,
+            usable_until,
+            payment,
+            permit,
+            seat,
+        }
+    }
+}
+
+/// What a [`Paid`] is made of.
+struct Delivered {
+    receipt: Receipt,
+    handover: Handover,
+    payment: Payment,
+}
+
+impl Delivered {
+    fn paid(self, paying: Paying) -> Paid {
+        let Self {
+            receipt,
+            handover,
+            payment,
+        } = self;
+        let Asked { policy, method, .. } = paying.asked;
+        Paid {
+            policy,
+            method,
+            payment,
+            receipt,
+            handover,
+        }
+    }
+}
+
+/// Somebody who asks for something that is known, and how they have shown to have paid for it.
+#[derive(Clone, Copy)]
+struct Payer<'a> {
+    paying: &'a Paying,
+    identified: &'a Identified,
+    claimant: Claimant,
+}
+
+impl Payer<'_> {
+    /// Answers with something older; nothing if it is not owed any more.
+    async fn answer_older(&self, older: Key) -> Result<Option<Step>, Refusal> {
+        let identity = Identity {
+            key: older,
+            ..self.identified.identity.clone()
+        };
+        // It took a while to prove who asks, and much can have happened.
+        let found = self
+            .till()
+            .ledger
+            .find(&identity)
+            .await
+            .map_err(unavailable)?;
+        match found {
+            Some(found) if is_owed(&found.standing) => match self.answer(&identity, found).await {
+                // Another body makes another request, and a new purchase.
+                Err(Refusal::OtherRequest(_)) => Ok(None),
+                other => other,
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// Answers with what is known of a payment; nothing if it has become free to claim.
+    async fn answer(&self, identity: &Identity, found: Found) -> Result<Option<Step>, Refusal> {
+        let till = self.till();
+        let deadline = till.now() + till.limits.wait;
+        let mut found = found;
+        loop {
+            match known::decide(
+                &found,
+                self.claimant,
+                self.paying.body,
+                self.paying.asked.is_safe(),
+            ) {
+                Known::Refuse(refusal) => return Err(refusal),
+                Known::CompareBody(first) => return Ok(Some(Step::CompareBody(first))),
+                Known::Answer(answer, receipt) => {
+                    let age = till.now().saturating_sub(answer.given_at).as_secs();
+                    let mut reply = Reply::kept(answer, &receipt, self.paying.version, age);
+                    // If this is the first time that it arrives, that has to be noted.
+                    if let Rerun::Granted(token) = self.take(&identity.key).await? {
+                        reply.handover = Some(Handover::new(Arc::clone(till), token));
+                    }
+                    return Ok(Some(Step::Reply(Box::new(reply))));
+                }
+                Known::Rerun(receipt, amount) => match self.take(&identity.key).await? {
+                    Rerun::Granted(token) => {
+                        let payment =
+                            payment(self.paying, self.identified, amount, Some(receipt.clone()));
+                        let handover = Handover::new(Arc::clone(till), token);
+                        let delivered = Delivered {
+                            receipt,
+                            handover,
+                            payment,
+                        };
+                        return Ok(Some(Step::Deliver(Box::new(delivered))));
+                    }
+                    Rerun::Busy => {}
+                    Rerun::Denied => return Err(Refusal::Gone(receipt)),
+                },
+                Known::Wait => {}
+            }
+            match self.wait(identity, deadline).await? {
+                Some(changed) => found = changed,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    async fn take(&self, key: &Key) -> Result<Rerun, Refusal> {
+        let till = self.till();
+        till.ledger
+            .rerun(key, till.limits.reruns)
+            .await
+            .map_err(unavailable)
+    }
+
+    /// Waits until nobody works on a payment any more, and says how it stands then.
+    async fn wait(
+        &self,
+        identity: &Identity,
+        deadline: Duration,
+    ) -> Result<Option<Found>, Refusal> {
+        let till = self.till();
+        let listener = till.flights.listen(identity.key).ok_or(Refusal::InFlight)?;
+        loop {
+            let changed = listener.changed();
+            match till.ledger.find(identity).await.map_err(unavailable)? {
+                Some(Found {
+                    standing: Standing::InFlight,
+                    ..
+                }) => {}
+                other => return Ok(other),
+            }
+            let left = deadline.saturating_sub(till.now());
+            if left.is_zero() {
+                return Err(Refusal::InFlight);
+            }
+            // Changes in other processes are not heard.
+            let _ = timeout(&*till.clock, left.min(POLL), changed).await;
+        }
+    }
+
+    fn till(&self) -> &Arc<Till> {
+        &self.paying.asked.policy.till
+    }
+}
+
+const POLL: Duration = Duration::from_millis(500);
+
+/// Whether something older goes before a new payment.
+fn is_owed(standing: &Standing) -> bool {
+    match standing {
+        Standing::Parked(_) => true,
+        Standing::Settled(settled) => settled.delivery != Delivery::Delivered,
+        Standing::InFlight | Standing::Unresolved(_) => false,
+    }
+}
+
+fn payment(
+    paying: &Paying,
+    identified: &Identified,
+    amount: Amount,
+    receipt: Option<Receipt>,
+) -> Payment {
+    let authorization = &identified.authorization;
+    let to_settle = paying.asked.policy.budgets.to_settle();
+    Payment::new(Facts {
+        payer: authorization.payer.clone(),
+        asset: identified.asset.clone(),
+        amount,
+        pay_to: authorization.pay_to.clone(),
+        scheme: identified.scheme.name().into(),
+        version: paying.version,
+        settle_before: Duration::from_secs(authorization.valid_before.saturating_sub(to_settle)),
+        receipt,
+    })
+}
+
+pub(super) fn unavailable(error: LedgerError) -> Refusal {
+    log::warning!("the ledger does not answer"; error = Chain(&error));
+    if error.is_full() {
+        Refusal::Busy
+    } else {
+        Refusal::Unavailable
+    }
+}

@@ -1,0 +1,157 @@
+//! The first look at a request: nothing is asked of anybody, and nothing waits.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderName, Method, header};
+
+use super::admit::{Admission, Paying};
+use super::asked::{Asked, Place, is_preflight};
+use super::known::Body;
+use super::policy::{Policy, Pricing};
+use super::refusal::Refusal;
+use super::reply::{self, Reply};
+use crate::digest::Hasher;
+use crate::price::{Head, RequestHead};
+use crate::proto::Version;
+use crate::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
+use crate::till::Origin;
+
+/// What becomes of a request at first sight.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// Let it through.
+    Free,
+    /// Answer it.
+    Reply(Reply),
+    /// Find out what it costs: [`ask`].
+    Price(Asked),
+    /// It brings a payment: [`admit`](super::admit).
+    Pay(Paying),
+}
+
+/// Looks at a request. `own` is asked for the whole head if a price function needs it.
+pub(crate) fn arrive(
+    policy: &Arc<Policy>,
+    head: &Head<'_>,
+    body_is_empty: bool,
+    own: impl FnOnce() -> RequestHead,
+) -> Arrival {
+    if is_preflight(head) || policy.free_when.as_ref().is_some_and(|free| free(head)) {
+        return Arrival::Free;
+    }
+    let payment = match payment(head) {
+        Ok(payment) => payment,
+        Err(refusal) => return Arrival::Reply(reply::reply(&refusal, None)),
+    };
+    let host = match policy.till.origin {
+        Origin::Fixed(_) => None,
+        Origin::Host(_) => head
+            .header(&header::HOST)
+            .and_then(|host| str::from_utf8(host).ok()),
+    };
+    match (payment, &policy.pricing) {
+        (None, Pricing::Fixed(terms)) => {
+            let place = Place {
+                policy,
+                method: head.method(),
+                target: head.target(),
+                host,
+                version: None,
+            };
+            Arrival::Reply(place.challenge(&Refusal::PaymentRequired, &terms.now()))
+        }
+        (None, Pricing::Dynamic(_)) => Arrival::Price(asked(policy, head, host, None, own)),
+        (Some((version, value)), _) => {
+            if value.len() > policy.till.limits.header {
+                return Arrival::Reply(reply::reply(&Refusal::HeaderTooLarge, Some(version)));
+            }
+            let Some(permit) = policy.till.flights.take_off() else {
+                return Arrival::Reply(reply::reply(&Refusal::Busy, Some(version)));
+            };
+            Arrival::Pay(Paying {
+                header: Bytes::copy_from_slice(value),
+                request: request(policy, head, host),
+                asked: asked(policy, head, host, Some(version), own),
+                version,
+                body: if body_is_empty {
+                    Body::Empty
+                } else {
+                    Body::Unread
+                },
+                permit,
+            })
+        }
+    }
+}
+
+/// Answers a request without a payment on a route whose price depends on the request.
+pub(crate) async fn ask(asked: Asked) -> Admission {
+    match asked.policy.terms(asked.head.as_ref()).await {
+        Ok(Some(terms)) => {
+            let reply = asked
+                .place()
+                .challenge(&Refusal::PaymentRequired, &terms.now());
+            Admission::Reply(Box::new(reply))
+        }
+        Ok(None) => Admission::Free,
+        Err(refusal) => Admission::Reply(Box::new(reply::reply(&refusal, None))),
+    }
+}
+
+/// The one payment header of a request.
+fn payment<'a>(head: &Head<'a>) -> Result<Option<(Version, &'a [u8])>, Refusal> {
+    let one = |name: &HeaderName| match (head.header(name), head.has_second(name)) {
+        (_, true) => Err(Refusal::Unreadable("there is more than one payment header")),
+        (value, false) => Ok(value),
+    };
+    match (one(&PAYMENT_SIGNATURE)?, one(&X_PAYMENT)?) {
+        (Some(_), Some(_)) => Err(Refusal::Unreadable(
+            "there are payments of both versions of the protocol",
+        )),
+        (Some(value), None) => Ok(Some((Version::V2, value))),
+        (None, Some(value)) => Ok(Some((Version::V1, value))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Who asks for what, but for the payer: two requests are one if this is the same.
+fn request(policy: &Policy, head: &Head<'_>, host: Option<&str>) -> Hasher {
+    let mut request = Hasher::new();
+    // The same is asked for by HEAD as by GET.
+    let method = if head.method() == "HEAD" {
+        "GET"
+    } else {
+        head.method()
+    };
+    request.part(method.as_bytes());
+    request.part(host.unwrap_or_default().as_bytes());
+    request.part(head.target().as_bytes());
+    let always = [header::AUTHORIZATION, header::COOKIE, header::RANGE];
+    for name in always.iter().chain(&policy.distinguishing) {
+        let mut values = head.header_values(name).peekable();
+        if values.peek().is_some() {
+            request.part(name.as_str().as_bytes());
+            values.for_each(|value| request.part(value));
+        }
+    }
+    request
+}
+
+fn asked(
+    policy: &Arc<Policy>,
+    head: &Head<'_>,
+    host: Option<&str>,
+    version: Option<Version>,
+    own: impl FnOnce() -> RequestHead,
+) -> Asked {
+    Asked {
+        policy: Arc::clone(policy),
+        // What a server has let through is a method.
+        method: Method::from_bytes(head.method().as_bytes()).unwrap_or_default(),
+        target: head.target().into(),
+        host: host.map(Into::into),
+        head: matches!(policy.pricing, Pricing::Dynamic(_)).then(own),
+        version,
+    }
+}

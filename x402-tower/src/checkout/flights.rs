@@ -1,0 +1,206 @@
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::money::Address;
+use crate::scheme::Key;
+
+/// Who is in flight, and who waits for them.
+#[derive(Debug)]
+pub(crate) struct Flights {
+    permits: Arc<Semaphore>,
+    closed: AtomicBool,
+    most: usize,
+    most_per_payer: Option<usize>,
+    payers: Mutex<HashMap<Address, usize>>,
+    waiting: Mutex<HashMap<Key, Waiting>>,
+    /// How many wait, so that nobody locks to wake nobody.
+    waiters: AtomicUsize,
+    most_waiters: usize,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    notify: Arc<Notify>,
+    waiters: usize,
+}
+
+impl Flights {
+    pub(crate) fn new(most: usize, most_waiters: usize, most_per_payer: Option<usize>) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(most)),
+            closed: AtomicBool::new(false),
+            most,
+            most_per_payer,
+            payers: Mutex::default(),
+            waiting: Mutex::default(),
+            waiters: AtomicUsize::new(0),
+            most_waiters,
+        }
+    }
+
+    /// Room for one more paid request, unless there are too many.
+    pub(crate) fn take_off(&self) -> Option<OwnedSemaphorePermit> {
+        if self.closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        Arc::clone(&self.permits).try_acquire_owned().ok()
+    }
+
+    /// Takes no more paid requests from now on.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    /// How many paid requests are on their way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.most - self.permits.available_permits()
+    }
+
+    /// Waits until no paid request is on its way.
+    pub(crate) async fn landed(&self) {
+        let all = u32::try_from(self.most).unwrap_or(u32::MAX);
+        // Nobody closes the semaphore, so this ends with all the permits.
+        let _ = self.permits.acquire_many(all).await;
+    }
+
+    /// Room for one more request of this payer, unless there are too many.
+    pub(crate) fn board(self: &Arc<Self>, payer: &Address) -> Option<Seat> {
+        let Some(most) = self.most_per_payer else {
+            return Some(Seat(None));
+        };
+        let mut payers = lock(&self.payers);
+        let count = payers.entry(payer.clone()).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Seat(Some((Arc::clone(self), payer.clone()))))
+    }
+
+    /// Begins to listen for a change of this payment, unless too many are listening. What happens from now on is heard,
+    /// so look at the payment after this and before waiting.
+    pub(crate) fn listen(&self, key: Key) -> Option<Listener<'_>> {
+        let before = self.waiters.fetch_add(1, Ordering::SeqCst);
+        if before >= self.most_waiters {
+            self.waiters.fetch_sub(1, Ordering::SeqCst);
+            return None;
+        }
+        let mut waiting = lock(&self.waiting);
+        let entry = waiting.entry(key).or_default();
+        entry.waiters += 1;
+        Some(Listener {
+            flights: self,
+            key,
+            notify: Arc::clone(&entry.notify),
+        })
+    }
+
+    /// Wakes everybody who waits for this payment.
+    pub(crate) fn wake(&self, key: &Key) {
+        if self.waiters.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        if let Some(waiting) = lock(&self.waiting).get(key) {
+            waiting.notify.notify_waiters();
+        }
+    }
+}
+
+/// A request of a payer, as long as it is on its way.
+#[derive(Debug)]
+pub(crate) struct Seat(Option<(Arc<Flights>, Address)>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some((flights, payer)) = &self.0 {
+            let mut payers = lock(&flights.payers);
+            if let Some(count) = payers.get_mut(payer) {
+                *count -= 1;
+                if *count == 0 {
+                    payers.remove(payer);
+                }
+            }
+        }
+    }
+}
+
+/// Somebody who waits for a payment.
+#[derive(Debug)]
+pub(crate) struct Listener<'a> {
+    flights: &'a Flights,
+    key: Key,
+    notify: Arc<Notify>,
+}
+
+impl Listener<'_> {
+    /// Waits for a change that happens after this was called (not after it was first polled).
+    pub(crate) fn changed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let notify = Arc::clone(&self.notify);
+        let mut notified = Box::pin(notify.notified_owned());
+        notified.as_mut().enable();
+        notified
+    }
+}
+
+impl Drop for Listener<'_> {
+    fn drop(&mut self) {
+        let mut waiting = lock(&self.flights.waiting);
+        if let Some(entry) = waiting.get_mut(&self.key) {
+            entry.waiters -= 1;
+            if entry.waiters == 0 {
+                waiting.remove(&self.key);
+            }
+        }
+        self.flights.waiters.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: Key = Key::from_bytes([1; 32]);
+
+    #[tokio::test]
+    async fn a_change_between_listening_and_waiting_is_heard() {
+        let flights = Flights::new(1, 2, None);
+        let listener = flights.listen(KEY).unwrap();
+        let changed = listener.changed();
+        flights.wake(&KEY);
+        changed.await;
+    }
+
+    #[test]
+    fn waiters_are_bounded_and_forgotten() {
+        let flights = Flights::new(1, 2, None);
+        let (first, second) = (flights.listen(KEY), flights.listen(KEY));
+        assert!(first.is_some() && second.is_some() && flights.listen(KEY).is_none());
+        drop((first, second));
+        assert!(lock(&flights.waiting).is_empty());
+        assert!(flights.listen(KEY).is_some());
+    }
+
+    #[test]
+    fn payers_and_requests_are_counted() {
+        let flights = Arc::new(Flights::new(1, 1, Some(1)));
+        let payer = Address::evm([1; 20]);
+        let seat = flights.board(&payer);
+        assert!(seat.is_some() && flights.board(&payer).is_none());
+        assert!(flights.board(&Address::evm([2; 20])).is_some());
+        drop(seat);
+        assert!(flights.board(&payer).is_some());
+        let permit = flights.take_off();
+        assert!(permit.is_some() && flights.take_off().is_none() && flights.in_flight() == 1);
+        drop(permit);
+        flights.close();
+        assert!(flights.take_off().is_none());
+    }
+}

@@ -1,0 +1,138 @@
+//! What to do with a payment that is known. Pure: from what the ledger says to what happens next.
+
+use super::refusal::Refusal;
+use crate::ledger::{
+    BodyDigest, Delivery, Found, KeptAnswer, Parked, Receipt, Settled, Standing, Unresolved,
+};
+use crate::money::Amount;
+use crate::proto::SettleResponse;
+
+/// What to do with a payment that is known.
+#[derive(Debug)]
+pub(super) enum Known {
+    /// Wait for whoever is working on it.
+    Wait,
+    /// Refuse.
+    Refuse(Refusal),
+    /// Compare the body of the request with this first.
+    CompareBody(BodyDigest),
+    /// Give the kept answer.
+    Answer(KeptAnswer, Receipt),
+    /// Produce the answer once more.
+    Rerun(Receipt, Amount),
+}
+
+/// How the one who asks has shown to be the one who paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claimant {
+    /// By the payment itself, with the reference of the challenge.
+    SamePayment,
+    /// By another signature of the same payer.
+    SamePayer,
+}
+
+/// What is known of the request's body, compared with the first one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// There is none.
+    Empty,
+    /// It has not been read.
+    Unread,
+    /// It begins with this, or is this if that is complete.
+    Same(BodyDigest),
+    /// It does not.
+    Different(BodyDigest),
+}
+
+pub(super) fn decide(found: &Found, claimant: Claimant, body: Body, safe: bool) -> Known {
+    let receipt = match &found.standing {
+        Standing::Settled(settled) => Some(settled.receipt.clone()),
+        Standing::InFlight | Standing::Parked(_) | Standing::Unresolved(_) => None,
+    };
+    if claimant == Claimant::SamePayment && !found.same_proof {
+        return Known::Refuse(Refusal::Conflict(receipt));
+    }
+    if !found.same_request {
+        return Known::Refuse(Refusal::OtherRequest(receipt));
+    }
+    match &found.standing {
+        Standing::InFlight => Known::Wait,
+        Standing::Parked(parked) => match compare(parked.body, body) {
+            Some(next) => next,
+            None => Known::Refuse(Refusal::Parked(receipt_of_parked(parked))),
+        },
+        Standing::Unresolved(unresolved) => {
+            Known::Refuse(Refusal::Unresolved(receipt_of_unresolved(unresolved)))
+        }
+        Standing::Settled(settled) => {
+            if claimant == Claimant::SamePayment && !found.same_reference {
+                return Known::Refuse(Refusal::AlreadySettled(settled.receipt.clone()));
+            }
+            match compare(settled.body, body) {
+                Some(Known::Refuse(_)) => {
+                    Known::Refuse(Refusal::OtherRequest(Some(settled.receipt.clone())))
+                }
+                Some(next) => next,
+                None => answer(settled, safe),
+            }
+        }
+    }
+}
+
+/// What has to happen before two bodies count as one.
+fn compare(first: BodyDigest, body: Body) -> Option<Known> {
+    match body {
+        Body::Same(compared) if compared == first => None,
+        Body::Different(compared) if compared == first => {
+            Some(Known::Refuse(Refusal::OtherRequest(None)))
+        }
+        Body::Empty if first.length == 0 => None,
+        Body::Empty => Some(Known::Refuse(Refusal::OtherRequest(None))),
+        // A handler that has read nothing does not care.
+        _ if first.length == 0 && !first.complete => None,
+        Body::Unread | Body::Same(_) | Body::Different(_) => Some(Known::CompareBody(first)),
+    }
+}
+
+/// What a buyer gets who has paid and shown it.
+fn answer(settled: &Settled, safe: bool) -> Known {
+    match (&settled.answer, settled.delivery) {
+        (Some(answer), _) => Known::Answer(answer.clone(), settled.receipt.clone()),
+        (None, Delivery::Delivered) => {
+            Known::Refuse(Refusal::AlreadySettled(settled.receipt.clone()))
+        }
+        // A handler that changes things runs once, and once more only if it has not finished the first time.
+        (None, Delivery::Running | Delivery::Undelivered) if safe || !settled.answered => {
+            Known::Rerun(settled.receipt.clone(), settled.amount)
+        }
+        (None, Delivery::Running | Delivery::Undelivered) => {
+            Known::Refuse(Refusal::Gone(settled.receipt.clone()))
+        }
+    }
+}
+
+/// What a buyer is told while the outcome is unknown.
+pub(crate) fn receipt_of_parked(parked: &Parked) -> SettleResponse {
+    open_receipt(&parked.intent, parked.transaction.as_deref())
+}
+
+fn receipt_of_unresolved(unresolved: &Unresolved) -> SettleResponse {
+    let mut receipt = open_receipt(&unresolved.intent, unresolved.transaction.as_deref());
+    receipt.error_reason = Some("settlement_unresolved".to_owned());
+    receipt
+}
+
+pub(crate) fn open_receipt(
+    intent: &crate::ledger::Intent,
+    transaction: Option<&str>,
+) -> SettleResponse {
+    let reason = if transaction.is_some() {
+        "settlement_pending"
+    } else {
+        "settlement_unknown"
+    };
+    let mut receipt = SettleResponse::failed(intent.network.to_string(), Some(reason.to_owned()));
+    receipt.payer = Some(intent.payer.to_string());
+    receipt.transaction = transaction.unwrap_or_default().to_owned();
+    receipt
+}

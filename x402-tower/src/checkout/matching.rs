@@ -1,0 +1,111 @@
+//! What the buyer accepted, against what the server asks for this request.
+
+use serde_json::Value;
+
+use super::identify::Identified;
+use crate::money::{Amount, Network};
+use crate::price::{Prepared, PreparedOffer, REFERENCE};
+use crate::proto::{AcceptedTerms, Object, Presented};
+use crate::scheme::{Flaw, Offer};
+
+/// The offer that a payment is for.
+pub(super) fn find<'a>(
+    prepared: &'a Prepared,
+    presented: &Presented<'_>,
+    identified: &Identified,
+) -> Option<&'a PreparedOffer> {
+    let fits = |offer: &&PreparedOffer| match &presented.accepted.terms {
+        Some(terms) => is_accepted(offer, presented, terms),
+        None => is_accepted_in_v1(offer, presented, identified),
+    };
+    prepared.offers.iter().find(fits)
+}
+
+fn is_accepted_in_v1(
+    offer: &PreparedOffer,
+    presented: &Presented<'_>,
+    identified: &Identified,
+) -> bool {
+    offer.v1.is_some()
+        && presented.accepted.scheme == offer.offer.scheme.name()
+        && offer.offer.asset.network == identified.network
+        && offer.offer.asset.address == identified.asset.address
+}
+
+/// Bytes first: nearly every client sends back what it was sent.
+fn is_accepted(
+    offer: &PreparedOffer,
+    presented: &Presented<'_>,
+    terms: &AcceptedTerms<'_>,
+) -> bool {
+    let [scheme, network, amount, asset, pay_to, _] = &offer.terms;
+    let own = &*offer.offer;
+    let accepted = &presented.accepted;
+    accepted.scheme == *scheme
+        && (accepted.network == *network
+            || accepted
+                .network
+                .parse::<Network>()
+                .is_ok_and(|network| network == own.asset.network))
+        && (terms.amount == *amount
+            || terms
+                .amount
+                .parse::<Amount>()
+                .is_ok_and(|amount| amount == own.amount))
+        && (terms.asset == *asset || own.asset.address.is_spelled(&terms.asset))
+        && (terms.pay_to == *pay_to || own.pay_to.is_spelled(&terms.pay_to))
+        && terms
+            .max_timeout_seconds
+            .is_none_or(|seconds| seconds == own.max_timeout_seconds)
+        && has_our_extra(offer, terms)
+}
+
+/// Whether everything in our `extra` came back. A client may add to it, and what our scheme calls volatile may differ.
+fn has_our_extra(offer: &PreparedOffer, terms: &AcceptedTerms<'_>) -> bool {
+    let theirs = terms.extra.map_or("{}", |extra| extra.get());
+    if offer.spells(theirs) {
+        return true;
+    }
+    let Ok(theirs) = serde_json::from_str::<Object>(theirs) else {
+        return false;
+    };
+    let volatile = offer.offer.scheme.volatile();
+    offer
+        .requirements
+        .extra
+        .iter()
+        .all(|(name, ours)| match theirs.get(name) {
+            None => false,
+            Some(_) if volatile.contains(&name) || name == REFERENCE => true,
+            Some(theirs) => is_same_json(ours.get(), theirs.get()),
+        })
+}
+
+fn is_same_json(a: &str, b: &str) -> bool {
+    a == b
+        || serde_json::from_str::<Value>(a)
+            .ok()
+            .zip(serde_json::from_str::<Value>(b).ok())
+            .is_some_and(|(a, b)| a == b)
+}
+
+/// What is wrong with a payment for this offer, as far as can be told without asking anybody.
+pub(super) fn flaw(identified: &Identified, offer: &Offer) -> Option<Flaw> {
+    let authorization = &identified.authorization;
+    if let Some(flaw) = authorization.flaw {
+        return Some(flaw);
+    }
+    if let Some(flaw) = offer.scheme.misfit(authorization, offer) {
+        return Some(flaw);
+    }
+    if authorization.amount != offer.amount {
+        return Some(Flaw::Amount);
+    }
+    if authorization.pay_to != offer.pay_to {
+        return Some(Flaw::Recipient);
+    }
+    match &authorization.asset {
+        Some(asset) if *asset != offer.asset.address => Some(Flaw::Asset),
+        Some(_) | None => None,
+    }
+}

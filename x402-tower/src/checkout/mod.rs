@@ -1,0 +1,36 @@
+//! The decisions: from the head of a request to admission or refusal.
+//!
+//! Nothing here knows an HTTP stack. The order in which a payment is looked at is that of [`admit`]; what a refusal looks
+//! like is the table in [`reply`].
+
+mod admit;
+mod arrive;
+mod asked;
+mod call;
+mod flights;
+mod guard;
+mod identify;
+mod known;
+mod matching;
+mod payment;
+mod policy;
+mod quoted;
+mod refusal;
+mod reply;
+mod verify;
+mod window;
+
+pub(crate) use self::admit::{Admission, BodyProblem, Paid, Paying, Sale, admit};
+pub(crate) use self::arrive::{Arrival, arrive, ask};
+pub(crate) use self::asked::Asked;
+pub(crate) use self::flights::Flights;
+pub(crate) use self::guard::{Claim, Handover, release};
+pub(crate) use self::known::{Body, open_receipt};
+pub use self::payment::Payment;
+pub use self::policy::{AnswerHead, Settle};
+pub(crate) use self::policy::{Budgets, Dynamic, Policy, Pricing};
+pub(crate) use self::refusal::Refusal;
+pub use self::reply::Reply;
+pub(crate) use self::reply::receipt_header;
+pub(crate) use self::verify::Verified;
+pub(crate) use self::window::can_settle;

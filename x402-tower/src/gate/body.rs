@@ -1,0 +1,219 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::capture::Captured;
+use super::pieces::Pieces;
+use super::request_body::into_bytes;
+use crate::checkout::Handover;
+use crate::ledger::KeptAnswer;
+
+pin_project! {
+    /// The body of an answer of a gate: the handler's own, or one of ours.
+    pub struct ResponseBody<RB> {
+        #[pin]
+        inner: Inner<RB>,
+    }
+}
+
+pin_project! {
+    #[project = InnerProjection]
+    enum Inner<RB> {
+        /// An answer that is not sold.
+        Free { #[pin] body: RB },
+        /// A sold answer, watched until it is handed over.
+        Sold { #[pin] body: RB, watch: Option<Watch> },
+        /// An answer that is all there: one of ours, or one that was captured.
+        Whole { data: Option<Bytes>, trailers: Option<HeaderMap>, handover: Option<Handover> },
+    }
+}
+
+/// Watches a body that is streamed, and keeps a copy while that is small.
+#[derive(Debug)]
+pub(super) struct Watch {
+    handover: Handover,
+    /// How many bytes are still to come, if that is known.
+    left: Option<u64>,
+    copy: Option<Copy>,
+}
+
+/// A copy of an answer, in the making.
+#[derive(Debug)]
+pub(super) struct Copy {
+    head: KeptAnswer,
+    most: usize,
+    pieces: Pieces,
+}
+
+impl Copy {
+    /// A copy of an answer with this head and no body yet, that may become so long.
+    pub(super) fn new(head: KeptAnswer, most: usize) -> Self {
+        Self {
+            head,
+            most,
+            pieces: Pieces::default(),
+        }
+    }
+
+    /// Takes in more, as long as it fits.
+    fn with(mut self, data: &Bytes) -> Option<Self> {
+        let fits = self.pieces.len() + data.len() <= self.most;
+        fits.then(|| {
+            self.pieces.push(data.clone());
+            self
+        })
+    }
+
+    fn finish(self) -> KeptAnswer {
+        KeptAnswer {
+            body: self.pieces.join(),
+            ..self.head
+        }
+    }
+}
+
+impl Watch {
+    pub(super) const fn new(handover: Handover, length: Option<u64>, copy: Option<Copy>) -> Self {
+        Self {
+            handover,
+            left: length,
+            copy,
+        }
+    }
+
+    fn pass(&mut self, data: &Bytes) {
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(data.len() as u64);
+        }
+        self.copy = self.copy.take().and_then(|copy| copy.with(data));
+    }
+
+    fn is_over(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    /// Everything has been handed over.
+    fn end(self) {
+        self.handover.delivered(self.copy.map(Copy::finish));
+    }
+}
+
+impl<RB: Body> ResponseBody<RB> {
+    pub(super) const fn free(body: RB) -> Self {
+        Self {
+            inner: Inner::Free { body },
+        }
+    }
+
+    /// A sold answer. If there is nothing to hand over but its head, it is delivered with that: servers do not ask for
+    /// the body of an answer that has none.
+    pub(super) fn sold(body: RB, watch: Watch, has_body: bool) -> Self {
+        let watch = if !has_body || body.is_end_stream() || watch.is_over() {
+            watch.end();
+            None
+        } else {
+            Some(watch)
+        };
+        Self {
+            inner: Inner::Sold { body, watch },
+        }
+    }
+
+    pub(super) fn whole(captured: Captured, handover: Option<Handover>) -> Self {
+        let Captured { data, trailers } = captured;
+        let data = (!data.is_empty()).then_some(data);
+        let mut handover = handover;
+        if data.is_none() && trailers.is_none() {
+            delivered(&mut handover);
+        }
+        Self {
+            inner: Inner::Whole {
+                data,
+                trailers,
+                handover,
+            },
+        }
+    }
+}
+
+fn delivered(handover: &mut Option<Handover>) {
+    if let Some(handover) = handover.take() {
+        handover.delivered(None);
+    }
+}
+
+impl<RB: Body> Body for ResponseBody<RB> {
+    type Data = Bytes;
+    type Error = RB::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RB::Error>>> {
+        match self.project().inner.project() {
+            InnerProjection::Free { body } => body
+                .poll_frame(cx)
+                .map_ok(|frame| frame.map_data(into_bytes)),
+            InnerProjection::Sold { mut body, watch } => {
+                let frame = ready!(body.as_mut().poll_frame(cx));
+                let frame = frame.map(|frame| frame.map(|frame| frame.map_data(into_bytes)));
+                match &frame {
+                    Some(Ok(frame)) => {
+                        if let (Some(watch), Some(data)) = (watch.as_mut(), frame.data_ref()) {
+                            watch.pass(data);
+                        }
+                        // A server that knows the length, or is told that this was the end, does not ask again.
+                        if body.is_end_stream() || watch.as_ref().is_some_and(Watch::is_over) {
+                            watch.take().map_or((), Watch::end);
+                        }
+                    }
+                    // An answer that breaks off was not delivered.
+                    Some(Err(_)) => drop(watch.take()),
+                    None => watch.take().map_or((), Watch::end),
+                }
+                Poll::Ready(frame)
+            }
+            InnerProjection::Whole {
+                data,
+                trailers,
+                handover,
+            } => {
+                let frame = data
+                    .take()
+                    .map(Frame::data)
+                    .or_else(|| trailers.take().map(Frame::trailers));
+                if trailers.is_none() && data.is_none() {
+                    delivered(handover);
+                }
+                Poll::Ready(frame.map(Ok))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.inner {
+            Inner::Free { body } | Inner::Sold { body, .. } => body.is_end_stream(),
+            Inner::Whole { data, trailers, .. } => data.is_none() && trailers.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            Inner::Free { body } | Inner::Sold { body, .. } => body.size_hint(),
+            Inner::Whole { data, .. } => {
+                SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64))
+            }
+        }
+    }
+}
+
+impl<RB> fmt::Debug for ResponseBody<RB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody").finish_non_exhaustive()
+    }
+}

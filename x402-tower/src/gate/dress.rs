@@ -1,0 +1,125 @@
+//! What a paid answer wears: its receipt, and nothing that lets a shared cache give it away.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::checkout::receipt_header;
+use crate::cors;
+use crate::ledger::Receipt;
+use crate::proto::Version;
+
+/// Makes an answer private, and readable for programs in pages.
+pub(super) fn make_private(headers: &mut HeaderMap) {
+    let exposed = HeaderValue::from_static(cors::EXPOSED);
+    headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    let private = match headers.get(header::CACHE_CONTROL) {
+        None => HeaderValue::from_static("private"),
+        Some(value) => privately(value),
+    };
+    headers.insert(header::CACHE_CONTROL, private);
+}
+
+/// The same directives without those that invite shared caches.
+fn privately(value: &HeaderValue) -> HeaderValue {
+    let Ok(value) = value.to_str() else {
+        return HeaderValue::from_static("private, no-store");
+    };
+    let mut kept: Vec<&str> = value
+        .split(',')
+        .map(str::trim)
+        .filter(|directive| {
+            let name = directive
+                .split('=')
+                .next()
+                .unwrap_or_default()
+                .to_ascii_lowercase();
+            !directive.is_empty() && !matches!(&*name, "public" | "s-maxage" | "private")
+        })
+        .collect();
+    kept.insert(0, "private");
+    HeaderValue::from_str(&kept.join(", ")).unwrap_or(HeaderValue::from_static("private"))
+}
+
+/// Adds the receipt of a payment.
+pub(super) fn add_receipt(headers: &mut HeaderMap, version: Version, receipt: &Receipt) {
+    if let Some((name, value)) = receipt_header(version, receipt.message()) {
+        append(headers, name, value);
+    }
+}
+
+/// Adds a header whose value is ours and therefore one.
+pub(super) fn append(headers: &mut HeaderMap, name: HeaderName, value: Bytes) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(value) {
+        headers.append(name, value);
+    }
+}
+
+/// The headers that belong to an answer and not to the connection or the client that it was given to.
+pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    const NOT_KEPT: [HeaderName; 8] = [
+        header::CONNECTION,
+        header::PROXY_AUTHENTICATE,
+        header::SET_COOKIE,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+        HeaderName::from_static("keep-alive"),
+    ];
+    let named = |connection: &HeaderName| {
+        headers.get_all(header::CONNECTION).iter().any(|value| {
+            value.to_str().is_ok_and(|names| {
+                names
+                    .split(',')
+                    .any(|name| name.trim().eq_ignore_ascii_case(connection.as_str()))
+            })
+        })
+    };
+    headers
+        .iter()
+        .filter(|(name, _)| !NOT_KEPT.contains(name) && !named(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_shared_cache_keeps_a_paid_answer() {
+        for (given, made) in [
+            ("public, max-age=60", "private, max-age=60"),
+            ("max-age=60, S-MaxAge=10", "private, max-age=60"),
+            ("no-store", "private, no-store"),
+            ("private", "private"),
+            ("", "private"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(given));
+            make_private(&mut headers);
+            assert_eq!(headers[header::CACHE_CONTROL], made);
+        }
+        let mut headers = HeaderMap::new();
+        make_private(&mut headers);
+        assert_eq!(headers[header::CACHE_CONTROL], "private");
+    }
+
+    #[test]
+    fn what_is_the_connections_is_not_kept() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, x-hop"),
+            ("x-hop", "1"),
+            ("set-cookie", "a=b"),
+            ("etag", "\"1\""),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let kept = end_to_end(&headers);
+        assert_eq!(
+            kept.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
+            ["etag"]
+        );
+    }
+}

@@ -1,0 +1,380 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response, request};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::capture::{Capture, Captured};
+use super::goods::{Buyer, Goods, Judged, Packed, judge_paid, judge_sale, ours};
+use super::reading::{ReadBody, Reading, Until};
+use super::request_body::{Seen, Tally};
+use super::{RequestBody, ResponseBody};
+use crate::checkout::{Admission, Asked, BodyProblem, Paid, Paying, Payment, Reply, Sale, ask};
+use crate::ledger::{BodyDigest, KeptAnswer};
+use crate::settlement::{Answered, Settling, admit, settle};
+
+pin_project! {
+    /// The answer of a [`Gate`](super::Gate), in the making.
+    pub struct ResponseFuture<S, B, RB>
+    where
+        S: Service<Request<RequestBody<B>>>,
+    {
+        #[pin]
+        state: State<S, B, S::Future, RB>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, B, F, RB> {
+        /// The body has to be read before it can be decided.
+        Read { to_read: Option<Box<ToRead<S, B>>> },
+        /// It is being decided.
+        Admit { admitting: Admitting, request: Option<Request<RequestBody<B>>>, ready: Option<S> },
+        /// The handler works for nothing.
+        Free { #[pin] future: F },
+        /// The handler works, and is paid if it does well.
+        Serve { #[pin] future: F, sale: Option<Box<Sale>>, seen: Seen },
+        /// The handler works, and is paid already.
+        Deliver { #[pin] future: F, paid: Option<Box<Paid>>, seen: Seen },
+        /// The answer is read before it is given out.
+        Capture { capture: Capture<RB>, sold: Option<Box<(Goods, Buyer)>> },
+        /// The money moves.
+        Settle { settling: Settling, packed: Option<Box<Packed<RB>>> },
+        /// There is an answer.
+        Answer { response: Option<Response<ResponseBody<RB>>> },
+        Done,
+    }
+}
+
+/// A decision that somebody may have to be asked about. The only box on the way of a payment.
+pub(super) struct Admitting(Pin<Box<dyn Future<Output = Admission> + Send>>);
+
+/// A request whose body is read before it is decided about.
+struct ToRead<S, B> {
+    reading: Reading<B>,
+    parts: request::Parts,
+    paying: Paying,
+    why: Why,
+    ready: S,
+}
+
+#[derive(Clone, Copy)]
+enum Why {
+    /// The payment is bound to it.
+    Bind,
+    /// A payment that is known came with a body that begins like this.
+    Compare(BodyDigest),
+}
+
+impl<S, B, RB> ResponseFuture<S, B, RB>
+where
+    S: Service<Request<RequestBody<B>>>,
+    B: Body,
+    RB: Body,
+{
+    pub(super) fn reply(reply: Reply) -> Self {
+        Self {
+            state: State::answer(ours(reply)),
+        }
+    }
+
+    pub(super) const fn free(future: S::Future) -> Self {
+        Self {
+            state: State::Free { future },
+        }
+    }
+
+    pub(super) fn price(ready: S, request: Request<RequestBody<B>>, asked: Asked) -> Self {
+        Self {
+            state: State::admit(ready, request, Box::pin(ask(asked))),
+        }
+    }
+
+    pub(super) fn pay(ready: S, request: Request<RequestBody<B>>, paying: Paying) -> Self {
+        let state = match paying.binds_body() {
+            Some(most) => State::read(ready, request, paying, Why::Bind, Until::End { most }),
+            None => State::admit(ready, request, Box::pin(admit(paying))),
+        };
+        Self { state }
+    }
+}
+
+impl<S, B, RB> State<S, B, S::Future, RB>
+where
+    S: Service<Request<RequestBody<B>>>,
+    B: Body,
+    RB: Body,
+{
+    fn answer(response: Response<ResponseBody<RB>>) -> Self {
+        Self::Answer {
+            response: Some(response),
+        }
+    }
+
+    fn admit(
+        ready: S,
+        request: Request<RequestBody<B>>,
+        admitting: Pin<Box<dyn Future<Output = Admission> + Send>>,
+    ) -> Self {
+        Self::Admit {
+            admitting: Admitting(admitting),
+            request: Some(request),
+            ready: Some(ready),
+        }
+    }
+
+    fn read(
+        ready: S,
+        request: Request<RequestBody<B>>,
+        paying: Paying,
+        why: Why,
+        until: Until,
+    ) -> Self {
+        let (parts, body) = request.into_parts();
+        let reading = Reading::new(body, until);
+        Self::Read {
+            to_read: Some(Box::new(ToRead {
+                reading,
+                parts,
+                paying,
+                why,
+                ready,
+            })),
+        }
+    }
+
+    fn after_reading(to_read: ToRead<S, B>, read: ReadBody) -> Self {
+        let ToRead {
+            reading,
+            parts,
+            mut paying,
+            why,
+            ready,
+        } = to_read;
+        match (read, why) {
+            (ReadBody::Broken, _) => {
+                return Self::answer(ours(paying.refuse_body(BodyProblem::Broken)));
+            }
+            (ReadBody::TooLong, _) => {
+                return Self::answer(ours(paying.refuse_body(BodyProblem::TooLong)));
+            }
+            (ReadBody::Whole(digest), _) => paying.bind_body(digest),
+            (ReadBody::Same, Why::Compare(first)) => paying.body_is_same(first),
+            (ReadBody::Different, Why::Compare(first)) => paying.body_is_different(first),
+            // Nothing is compared when a body is bound.
+            (ReadBody::Same | ReadBody::Different, Why::Bind) => {}
+        }
+        let request = Request::from_parts(parts, reading.into_body());
+        Self::admit(ready, request, Box::pin(admit(paying)))
+    }
+
+    fn after_admission(
+        admission: Admission,
+        request: Request<RequestBody<B>>,
+        mut ready: S,
+    ) -> Self {
+        match admission {
+            Admission::Reply(reply) => Self::answer(ours(*reply)),
+            Admission::Free => Self::Free {
+                future: ready.call(request),
+            },
+            Admission::Serve(mut sale) => {
+                let (request, seen) = sold(request, sale.payment.clone());
+                sale.claim.run();
+                Self::Serve {
+                    future: ready.call(request),
+                    sale: Some(sale),
+                    seen,
+                }
+            }
+            Admission::Deliver(paid) => {
+                let (request, seen) = sold(request, paid.payment.clone());
+                Self::Deliver {
+                    future: ready.call(request),
+                    paid: Some(paid),
+                    seen,
+                }
+            }
+            Admission::CompareBody(first, paying) if first.length > paying.longest_body() => {
+                Self::answer(ours(paying.refuse_body(BodyProblem::TooLong)))
+            }
+            Admission::CompareBody(first, paying) => Self::read(
+                ready,
+                request,
+                *paying,
+                Why::Compare(first),
+                Until::Same(first),
+            ),
+        }
+    }
+
+    fn after_answer(judged: Judged<RB>) -> Self {
+        match judged {
+            Judged::Unsold(response) => Self::answer(response),
+            Judged::Sold(goods, body, buyer) if goods.is_captured(&body) => Self::Capture {
+                capture: Capture::new(body),
+                sold: Some(Box::new((goods, buyer))),
+            },
+            Judged::Sold(goods, body, buyer) => {
+                Self::deal(Packed::Stream(goods, body), buyer, None)
+            }
+        }
+    }
+
+    fn after_capture(captured: Result<Captured, RB::Error>, goods: Goods, buyer: Buyer) -> Self {
+        match captured {
+            Ok(captured) => {
+                let kept = goods.kept(&captured);
+                Self::deal(Packed::Whole(goods, captured), buyer, kept)
+            }
+            Err(_) => Self::answer(ours(buyer.answer_broke())),
+        }
+    }
+
+    /// The answer against the money, if that has not moved yet.
+    fn deal(packed: Packed<RB>, buyer: Buyer, kept: Option<KeptAnswer>) -> Self {
+        match buyer {
+            Buyer::Sale(sale, body) => Self::Settle {
+                settling: settle(*sale, Some(Answered { body, answer: kept })),
+                packed: Some(Box::new(packed)),
+            },
+            Buyer::Paid(mut handover, receipt) => {
+                if let Some(kept) = kept {
+                    handover.keep(kept);
+                }
+                Self::answer(packed.ship(handover, &receipt))
+            }
+        }
+    }
+}
+
+/// A request as the handler gets it: with its payment, and watched as its body is read.
+fn sold<B: Body>(
+    mut request: Request<RequestBody<B>>,
+    payment: Payment,
+) -> (Request<RequestBody<B>>, Seen) {
+    request.extensions_mut().insert(payment);
+    if request.body().is_end_stream() {
+        return (request, Seen::Empty);
+    }
+    let tally = Tally::new();
+    let seen = Seen::Tally(tally.clone());
+    (request.map(|body| body.tallied(tally)), seen)
+}
+
+impl<S, B, RB> Future for ResponseFuture<S, B, RB>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<RB>>,
+    B: Body,
+    RB: Body,
+{
+    type Output = Result<Response<ResponseBody<RB>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            // What a state holds is taken out only when it is left, so a missing piece means that it has been left.
+            let next = match state.as_mut().project() {
+                StateProjection::Read { to_read } => {
+                    let read = match to_read {
+                        Some(to_read) => ready!(to_read.reading.poll(cx)),
+                        None => return polled_too_often(),
+                    };
+                    let Some(to_read) = to_read.take() else {
+                        return polled_too_often();
+                    };
+                    State::after_reading(*to_read, read)
+                }
+                StateProjection::Admit {
+                    admitting,
+                    request,
+                    ready,
+                } => {
+                    let admission = ready!(admitting.0.as_mut().poll(cx));
+                    let (Some(request), Some(ready)) = (request.take(), ready.take()) else {
+                        return polled_too_often();
+                    };
+                    State::after_admission(admission, request, ready)
+                }
+                StateProjection::Free { future } => {
+                    let response = ready!(future.poll(cx))?;
+                    State::answer(response.map(ResponseBody::free))
+                }
+                StateProjection::Serve { future, sale, seen } => {
+                    let response = ready!(future.poll(cx));
+                    let Some(sale) = sale.take() else {
+                        return polled_too_often();
+                    };
+                    match response {
+                        Ok(response) => {
+                            State::after_answer(judge_sale(response, sale, seen.digest()))
+                        }
+                        Err(error) => {
+                            let Sale { claim, .. } = *sale;
+                            claim.let_go();
+                            state.set(State::Done);
+                            return Poll::Ready(Err(error));
+                        }
+                    }
+                }
+                StateProjection::Deliver { future, paid, seen } => {
+                    let response = ready!(future.poll(cx))?;
+                    let Some(paid) = paid.take() else {
+                        return polled_too_often();
+                    };
+                    State::after_answer(judge_paid(response, *paid, seen.digest()))
+                }
+                StateProjection::Capture { capture, sold } => {
+                    let captured = ready!(capture.poll(cx));
+                    let Some(sold) = sold.take() else {
+                        return polled_too_often();
+                    };
+                    let (goods, buyer) = *sold;
+                    State::after_capture(captured, goods, buyer)
+                }
+                StateProjection::Settle { settling, packed } => {
+                    let settled = ready!(Pin::new(settling).poll(cx));
+                    let Some(packed) = packed.take() else {
+                        return polled_too_often();
+                    };
+                    State::answer(match settled {
+                        Ok(charged) => {
+                            let (receipt, handover) = charged.into_parts();
+                            packed.ship(handover, &receipt)
+                        }
+                        Err(reply) => ours(*reply),
+                    })
+                }
+                StateProjection::Answer { response } => {
+                    let Some(response) = response.take() else {
+                        return polled_too_often();
+                    };
+                    state.set(State::Done);
+                    return Poll::Ready(Ok(response));
+                }
+                StateProjection::Done => return polled_too_often(),
+            };
+            state.set(next);
+        }
+    }
+}
+
+/// A future that has answered has nothing more to say; nothing is ever given out twice.
+#[track_caller]
+fn polled_too_often<T>() -> Poll<T> {
+    panic!("`ResponseFuture` polled after completion")
+}
+
+impl<S, B, RB> fmt::Debug for ResponseFuture<S, B, RB>
+where
+    S: Service<Request<RequestBody<B>>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

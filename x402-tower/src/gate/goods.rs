@@ -1,0 +1,206 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, Response, StatusCode, response};
+use http_body::Body;
+
+use super::body::{Copy, Watch};
+use super::capture::Captured;
+use super::{ResponseBody, dress};
+use crate::checkout::{AnswerHead, Handover, Paid, Policy, Reply, Sale};
+use crate::ledger::{BodyDigest, KeptAnswer, Receipt};
+use crate::proto::Version;
+
+/// The head of an answer that is sold, and what there is to know about handing it over.
+#[derive(Debug)]
+pub(super) struct Goods {
+    parts: response::Parts,
+    version: Version,
+    /// Whether the request promised to change nothing, so that its answer can be had again.
+    is_safe: bool,
+    /// Whether a server hands over more than the head.
+    has_body: bool,
+    /// Whether what is handed over is the whole answer: not for HEAD.
+    is_whole: bool,
+    most_kept: usize,
+    now: Duration,
+}
+
+/// Who gets an answer, and how it stands with the money.
+#[derive(Debug)]
+pub(super) enum Buyer {
+    /// It has still to move. With as much as the handler has read of the request.
+    Sale(Box<Sale>, BodyDigest),
+    /// It has moved.
+    Paid(Handover, Receipt),
+}
+
+/// An answer that is ready to go.
+#[derive(Debug)]
+pub(super) enum Packed<RB> {
+    Stream(Goods, RB),
+    Whole(Goods, Captured),
+}
+
+/// An answer of the handler's, judged.
+pub(super) enum Judged<RB> {
+    /// It is worth its price.
+    Sold(Goods, RB, Buyer),
+    /// It is not, and goes out as it is.
+    Unsold(Response<ResponseBody<RB>>),
+}
+
+/// Judges the answer to a sale. One that is not worth its price gives the payment back.
+pub(super) fn judge_sale<RB: Body>(
+    response: Response<RB>,
+    sale: Box<Sale>,
+    seen: BodyDigest,
+) -> Judged<RB> {
+    let (parts, body) = response.into_parts();
+    let policy = &sale.asked.policy;
+    if policy.charges(&AnswerHead::new(parts.status, &parts.headers)) {
+        let goods = Goods::new(parts, policy, &sale.asked.method, sale.payment.version());
+        return Judged::Sold(goods, body, Buyer::Sale(sale, seen));
+    }
+    let Sale { claim, .. } = *sale;
+    claim.let_go();
+    Judged::Unsold(Response::from_parts(parts, ResponseBody::free(body)))
+}
+
+/// Judges the answer to a payment that has moved money. One that is not worth its price leaves the buyer something to
+/// ask for.
+pub(super) fn judge_paid<RB: Body>(
+    response: Response<RB>,
+    paid: Paid,
+    seen: BodyDigest,
+) -> Judged<RB> {
+    let (mut parts, body) = response.into_parts();
+    let Paid {
+        policy,
+        method,
+        payment,
+        receipt,
+        mut handover,
+    } = paid;
+    if policy.charges(&AnswerHead::new(parts.status, &parts.headers)) {
+        handover.answered(seen);
+        let goods = Goods::new(parts, &policy, &method, payment.version());
+        return Judged::Sold(goods, body, Buyer::Paid(handover, receipt));
+    }
+    dress::make_private(&mut parts.headers);
+    dress::add_receipt(&mut parts.headers, payment.version(), &receipt);
+    Judged::Unsold(Response::from_parts(parts, ResponseBody::free(body)))
+}
+
+impl Buyer {
+    /// The answer broke off before it was given out.
+    pub(super) fn answer_broke(self) -> Reply {
+        if let Self::Sale(sale, _) = self {
+            let Sale { claim, .. } = *sale;
+            claim.let_go();
+        }
+        Reply::failed()
+    }
+}
+
+impl<RB: Body> Packed<RB> {
+    /// The answer, with its receipt.
+    pub(super) fn ship(self, handover: Handover, receipt: &Receipt) -> Response<ResponseBody<RB>> {
+        match self {
+            Self::Stream(goods, body) => goods.stream(body, handover, receipt),
+            Self::Whole(goods, captured) => {
+                let parts = goods.into_parts(receipt);
+                Response::from_parts(parts, ResponseBody::whole(captured, Some(handover)))
+            }
+        }
+    }
+}
+
+impl Goods {
+    fn new(
+        mut parts: response::Parts,
+        policy: &Arc<Policy>,
+        method: &Method,
+        version: Version,
+    ) -> Self {
+        dress::make_private(&mut parts.headers);
+        let bare = parts.status.is_informational()
+            || matches!(
+                parts.status,
+                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+            );
+        let is_whole = method != Method::HEAD;
+        Self {
+            parts,
+            version,
+            is_safe: method.is_safe(),
+            has_body: is_whole && !bare,
+            is_whole,
+            most_kept: policy.till.limits.answer,
+            now: policy.till.now(),
+        }
+    }
+
+    /// Whether this answer is read before it is given out: if its request must not run twice, and it is known to be small.
+    pub(super) fn is_captured(&self, body: &impl Body) -> bool {
+        let fits = |length| usize::try_from(length).is_ok_and(|length| length <= self.most_kept);
+        self.has_body && !self.is_safe && body.size_hint().exact().is_some_and(fits)
+    }
+
+    /// The answer as it is kept.
+    pub(super) fn kept(&self, captured: &Captured) -> Option<KeptAnswer> {
+        let whole = self.is_whole && captured.trailers.is_none();
+        whole.then(|| KeptAnswer {
+            body: captured.data.clone(),
+            ..self.head()
+        })
+    }
+
+    fn head(&self) -> KeptAnswer {
+        let headers = Arc::new(dress::end_to_end(&self.parts.headers));
+        KeptAnswer::new(self.parts.status, headers, bytes::Bytes::new(), self.now)
+    }
+
+    fn stream<RB: Body>(
+        self,
+        body: RB,
+        handover: Handover,
+        receipt: &Receipt,
+    ) -> Response<ResponseBody<RB>> {
+        let length = body.size_hint().exact();
+        let fits =
+            usize::try_from(body.size_hint().lower()).is_ok_and(|least| least <= self.most_kept);
+        let copy = (self.is_whole && fits).then(|| Copy::new(self.head(), self.most_kept));
+        let has_body = self.has_body;
+        let watch = Watch::new(handover, length, copy);
+        Response::from_parts(
+            self.into_parts(receipt),
+            ResponseBody::sold(body, watch, has_body),
+        )
+    }
+
+    fn into_parts(self, receipt: &Receipt) -> response::Parts {
+        let mut parts = self.parts;
+        dress::add_receipt(&mut parts.headers, self.version, receipt);
+        parts
+    }
+}
+
+/// One of our own answers.
+pub(super) fn ours<RB: Body>(reply: Reply) -> Response<ResponseBody<RB>> {
+    let mut response = Response::new(());
+    *response.status_mut() = reply.status;
+    for (name, value) in reply.headers() {
+        dress::append(response.headers_mut(), name, value);
+    }
+    let Reply { body, handover, .. } = reply;
+    response.map(|()| {
+        ResponseBody::whole(
+            Captured {
+                data: body,
+                trailers: None,
+            },
+            handover,
+        )
+    })
+}

@@ -1,0 +1,214 @@
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::Body;
+
+use super::RequestBody;
+use crate::Digest;
+use crate::digest::Hasher;
+use crate::ledger::BodyDigest;
+
+/// Reads the beginning of a request's body, keeping what it reads for the handler.
+pub(super) struct Reading<B> {
+    body: Option<Pin<Box<RequestBody<B>>>>,
+    read: VecDeque<Bytes>,
+    length: u64,
+    until: Until,
+    hasher: Hasher,
+}
+
+/// How much is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Until {
+    /// All of it, if it is no longer than this.
+    End { most: u64 },
+    /// As much as an earlier request had, and one byte more if that was all of it.
+    Same(BodyDigest),
+}
+
+/// What was read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ReadBody {
+    /// All of it.
+    Whole(Digest),
+    /// It is longer than allowed.
+    TooLong,
+    /// It begins like the earlier one, or is the same if that was complete.
+    Same,
+    /// It does not.
+    Different,
+    /// It broke off.
+    Broken,
+}
+
+impl<B: Body> Reading<B> {
+    pub(super) fn new(body: RequestBody<B>, until: Until) -> Self {
+        let body = Some(Box::pin(body));
+        Self {
+            body,
+            read: VecDeque::new(),
+            length: 0,
+            until,
+            hasher: Hasher::new(),
+        }
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ReadBody> {
+        loop {
+            if let Some(done) = self.is_done() {
+                return Poll::Ready(done);
+            }
+            let Some(body) = &mut self.body else {
+                return Poll::Ready(self.at_the_end());
+            };
+            match ready!(body.as_mut().poll_frame(cx)) {
+                None => self.body = None,
+                Some(Err(_)) => return Poll::Ready(ReadBody::Broken),
+                Some(Ok(frame)) => {
+                    // Trailers say nothing that a payment is bound to.
+                    if let Ok(data) = frame.into_data() {
+                        self.take(data);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The body for the handler: what was read, and the rest.
+    pub(super) fn into_body(self) -> RequestBody<B> {
+        RequestBody::begun(self.read, self.body)
+    }
+
+    fn take(&mut self, data: Bytes) {
+        let wanted = match self.until {
+            Until::End { .. } => data.len(),
+            Until::Same(first) => {
+                let left = first.length.saturating_sub(self.length);
+                usize::try_from(left).unwrap_or(usize::MAX).min(data.len())
+            }
+        };
+        self.hasher.update(&data[..wanted]);
+        self.length += data.len() as u64;
+        self.read.push_back(data);
+    }
+
+    fn is_done(&self) -> Option<ReadBody> {
+        match self.until {
+            Until::End { most } => (self.length > most).then_some(ReadBody::TooLong),
+            Until::Same(first) if self.length < first.length => None,
+            Until::Same(first) if self.length > first.length && first.complete => {
+                Some(ReadBody::Different)
+            }
+            Until::Same(first) if first.complete => None,
+            Until::Same(first) => Some(self.compare(first)),
+        }
+    }
+
+    fn at_the_end(&self) -> ReadBody {
+        match self.until {
+            Until::End { .. } => ReadBody::Whole(self.hasher.clone().finish()),
+            Until::Same(first) if self.length < first.length => ReadBody::Different,
+            Until::Same(first) => self.compare(first),
+        }
+    }
+
+    fn compare(&self, first: BodyDigest) -> ReadBody {
+        let same = first.length == 0 || first.digest == Some(self.hasher.clone().finish());
+        if same {
+            ReadBody::Same
+        } else {
+            ReadBody::Different
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http_body::Frame;
+
+    use super::*;
+
+    struct Pieces(VecDeque<&'static [u8]>);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(
+                self.0
+                    .pop_front()
+                    .map(|piece| Ok(Frame::data(Bytes::from_static(piece)))),
+            )
+        }
+    }
+
+    fn read(pieces: &[&'static [u8]], until: Until) -> ReadBody {
+        let mut reading = Reading::new(
+            RequestBody::new(Pieces(pieces.iter().copied().collect())),
+            until,
+        );
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let Poll::Ready(read) = reading.poll(&mut cx) else {
+            panic!("pieces are always there")
+        };
+        read
+    }
+
+    fn first(text: &[u8], complete: bool) -> BodyDigest {
+        let mut hasher = Hasher::new();
+        hasher.update(text);
+        BodyDigest::new(text.len() as u64, complete, Some(hasher.finish()))
+    }
+
+    #[test]
+    fn a_body_is_compared_as_far_as_it_was_read() {
+        for (pieces, first, expected) in [
+            (
+                &[&b"abc"[..], b"def"][..],
+                first(b"abcdef", true),
+                ReadBody::Same,
+            ),
+            (&[b"abcdef"], first(b"abcdef", true), ReadBody::Same),
+            (&[b"abcdefg"], first(b"abcdef", true), ReadBody::Different),
+            (
+                &[b"abcdef", b"g"],
+                first(b"abcdef", true),
+                ReadBody::Different,
+            ),
+            (&[b"abcde"], first(b"abcdef", true), ReadBody::Different),
+            (&[b"abcdeX"], first(b"abcdef", true), ReadBody::Different),
+            (&[b"abcdefg"], first(b"abcdef", false), ReadBody::Same),
+            (&[b"abcdeXg"], first(b"abcdef", false), ReadBody::Different),
+            (&[], first(b"", true), ReadBody::Same),
+            (&[b"a"], first(b"", true), ReadBody::Different),
+            (&[b"a"], first(b"", false), ReadBody::Same),
+        ] {
+            assert_eq!(
+                read(pieces, Until::Same(first)),
+                expected,
+                "{pieces:?} {first:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_bound_is_bounded() {
+        let BodyDigest { digest, .. } = first(b"abcdef", true);
+        assert_eq!(
+            read(&[b"abc", b"def"], Until::End { most: 6 }),
+            ReadBody::Whole(digest.unwrap())
+        );
+        assert_eq!(
+            read(&[b"abc", b"def", b"g"], Until::End { most: 6 }),
+            ReadBody::TooLong
+        );
+    }
+}

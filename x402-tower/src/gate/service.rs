@@ -1,0 +1,103 @@
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response, Uri, request};
+use http_body::Body;
+use tower_service::Service;
+
+use super::layer::OriginalUri;
+use super::{RequestBody, ResponseBody, ResponseFuture};
+use crate::checkout::{Arrival, Policy, arrive};
+use crate::price::{Head, RequestHead};
+use crate::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
+
+/// A service that is paid for per request.
+///
+/// See [the module](self) for what it asks of the service inside.
+#[derive(Clone, Debug)]
+pub struct Gate<S> {
+    inner: S,
+    policy: Arc<Policy>,
+    original_uri: OriginalUri,
+}
+
+impl<S> Gate<S> {
+    pub(super) const fn new(inner: S, policy: Arc<Policy>, original_uri: OriginalUri) -> Self {
+        Self {
+            inner,
+            policy,
+            original_uri,
+        }
+    }
+
+    /// The service inside.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service inside.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, RB> Service<Request<B>> for Gate<S>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<RB>> + Clone,
+    B: Body,
+    RB: Body,
+{
+    type Response = Response<ResponseBody<RB>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B, RB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let arrival = self.arrive(&parts, body.is_end_stream());
+        // A payment is a bearer secret until it is settled, and none of the handler's business after.
+        parts.headers.remove(PAYMENT_SIGNATURE);
+        parts.headers.remove(X_PAYMENT);
+        let request = Request::from_parts(parts, body).map(RequestBody::new);
+        match arrival {
+            Arrival::Free => ResponseFuture::free(self.inner.call(request)),
+            Arrival::Reply(reply) => {
+                // With every permit that its readiness stands for.
+                drop(self.take_ready());
+                ResponseFuture::reply(reply)
+            }
+            Arrival::Price(asked) => ResponseFuture::price(self.take_ready(), request, asked),
+            Arrival::Pay(paying) => ResponseFuture::pay(self.take_ready(), request, paying),
+        }
+    }
+}
+
+impl<S: Clone> Gate<S> {
+    /// The inner service that was made ready. The clone that stays behind is not.
+    ///
+    /// See <https://docs.rs/tower/latest/tower/trait.Service.html#be-careful-when-cloning-inner-services>.
+    fn take_ready(&mut self) -> S {
+        let not_ready = self.inner.clone();
+        mem::replace(&mut self.inner, not_ready)
+    }
+}
+
+impl<S> Gate<S> {
+    fn arrive(&self, parts: &request::Parts, body_is_empty: bool) -> Arrival {
+        let uri: &Uri = (self.original_uri)(&parts.extensions).unwrap_or(&parts.uri);
+        let target = uri.path_and_query().map_or("/", |target| target.as_str());
+        let head = Head::new(parts.method.as_str(), target, &parts.headers);
+        arrive(&self.policy, &head, body_is_empty, || {
+            RequestHead::of(parts, uri)
+        })
+    }
+}

@@ -1,0 +1,68 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use pin_project_lite::pin_project;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+/// The runtime that outlives requests, connections and workers.
+///
+/// Whatever must not be lost runs here. An actix worker's runtime ends with its worker, and takes along every task that
+/// was spawned and every connection that was opened on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Home(Handle);
+
+impl Home {
+    pub(crate) const fn new(handle: Handle) -> Self {
+        Self(handle)
+    }
+
+    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.0.spawn(future)
+    }
+
+    /// Polls a future where it is awaited, but as if at home: sockets and timers that it makes belong to this runtime.
+    pub(crate) fn within<F: Future>(&self, future: F) -> Within<F> {
+        Within {
+            handle: self.0.clone(),
+            future,
+        }
+    }
+
+    /// Runs a future to its end, here if it need not wait, else as a task. For code that cannot wait, such as a `Drop`.
+    pub(crate) fn finish(&self, future: impl Future<Output = ()> + Send + 'static) {
+        let mut future = Box::pin(future);
+        let poll = {
+            let _entered = self.0.enter();
+            future
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+        };
+        if poll.is_pending() {
+            drop(self.0.spawn(future));
+        }
+    }
+}
+
+pin_project! {
+    /// See [`Home::within`].
+    pub(crate) struct Within<F> {
+        handle: Handle,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.handle.enter();
+        this.future.poll(cx)
+    }
+}

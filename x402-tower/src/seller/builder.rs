@@ -1,0 +1,414 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use super::error::ConfigError;
+use super::{X402, origin};
+use crate::checkout::Flights;
+use crate::clock::{Clock, SystemClock};
+use crate::facilitator::{Facilitator, SharedFacilitator, Supported};
+use crate::home::Home;
+use crate::ledger::{Ledger, MemoryLedger, SharedLedger};
+use crate::log;
+use crate::money::{Address, Asset, Network, Registry};
+use crate::price::{PriceList, Seal};
+use crate::scheme::{ExactEvm, Scheme};
+use crate::settlement::{Beliefs, SharedWitness, Tasks, Witness, reconciler};
+use crate::telemetry::{NoObserver, Observer};
+use crate::till::{AllTerms, Limits, Origin, Till};
+
+/// Sets up a seller.
+///
+/// Nothing is checked before [`Builder::build`], which reports everything that is wrong at once.
+#[must_use]
+pub struct Builder {
+    facilitator: Option<SharedFacilitator>,
+    payees: Vec<(String, String)>,
+    origin: Option<Result<Origin, String>>,
+    registry: Registry,
+    schemes: Vec<Arc<dyn Scheme>>,
+    ledger: Option<SharedLedger>,
+    clock: Arc<dyn Clock>,
+    home: Option<Handle>,
+    secret: Option<Vec<u8>>,
+    witness: Option<SharedWitness>,
+    observer: Box<dyn Observer>,
+    limits: Limits,
+    most_in_flight: usize,
+    most_per_payer: Option<usize>,
+    most_waiters: usize,
+    problems: Vec<String>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            facilitator: None,
+            payees: Vec::new(),
+            origin: None,
+            registry: Registry::new(),
+            schemes: Vec::new(),
+            ledger: None,
+            clock: Arc::new(SystemClock),
+            home: None,
+            secret: None,
+            witness: None,
+            observer: Box::new(NoObserver),
+            limits: Limits::default(),
+            most_in_flight: 1024,
+            most_per_payer: None,
+            most_waiters: 1024,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Who checks payments and moves the money. Needed.
+    pub fn facilitator(mut self, facilitator: impl Facilitator) -> Self {
+        self.facilitator = Some(SharedFacilitator::new(facilitator));
+        self
+    }
+
+    /// Who is paid on a network, named in any spelling: one line for each network that the seller is paid on. Needed.
+    pub fn pay_to(mut self, network: impl Into<String>, address: impl Into<String>) -> Self {
+        self.payees.push((network.into(), address.into()));
+        self
+    }
+
+    /// Where the server is, as its clients see it: scheme and host, and a path if a proxy takes one off. Needed, unless
+    /// [`Builder::trust_host`] is said.
+    pub fn public_url(mut self, url: impl AsRef<str>) -> Self {
+        self.origin = Some(origin::parse(url.as_ref()));
+        self
+    }
+
+    /// Takes the server's name from what each client says in `Host`, and adds `https://` or `http://`.
+    ///
+    /// A client can say anything there. That is fine for development, and behind a proxy that sets the header.
+    pub fn trust_host(mut self, https: bool) -> Self {
+        self.origin = Some(Ok(Origin::Host(if https { "https" } else { "http" })));
+        self
+    }
+
+    /// A token that is not well-known. It is what dollars mean on its network from now on.
+    pub fn token(mut self, asset: Asset) -> Self {
+        if let Err(error) = self.registry.register(asset) {
+            self.problems.push(error.to_string());
+        }
+        self
+    }
+
+    /// A name of the seller's own for a network.
+    pub fn network(mut self, name: impl Into<String>, network: Network) -> Self {
+        if let Err(error) = self.registry.name_network(name, network) {
+            self.problems.push(error.to_string());
+        }
+        self
+    }
+
+    /// A payment scheme of the seller's own. It goes before those that are built in.
+    pub fn scheme(mut self, scheme: impl Scheme) -> Self {
+        self.schemes.push(Arc::new(scheme));
+        self
+    }
+
+    /// Where payments are written down: in memory unless said otherwise, which [forgets](MemoryLedger) on restart.
+    pub fn ledger(mut self, ledger: impl Ledger) -> Self {
+        self.ledger = Some(SharedLedger::new(ledger));
+        self
+    }
+
+    /// A ledger in memory with other bounds than usual.
+    pub fn memory_ledger(mut self, ledger: Arc<MemoryLedger>) -> Self {
+        self.ledger = Some(SharedLedger::memory(ledger));
+        self
+    }
+
+    /// Who looks at the chain itself when a facilitator cannot say what became of a settlement.
+    pub fn witness(mut self, witness: impl Witness) -> Self {
+        self.witness = Some(SharedWitness::new(witness));
+        self
+    }
+
+    /// Who is told what happens to the money.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Box::new(observer);
+        self
+    }
+
+    /// The secret that the references of challenges are sealed with, of at least 16 bytes. Servers behind one name need
+    /// the same; one alone makes one up at each start.
+    pub fn secret(mut self, secret: impl Into<Vec<u8>>) -> Self {
+        self.secret = Some(secret.into());
+        self
+    }
+
+    /// The runtime on which settlements run: it has to live as long as the program. The one in which
+    /// [`Builder::build`] is called unless said otherwise.
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.home = Some(runtime);
+        self
+    }
+
+    /// The clock that validity is judged by.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How many bytes of a payment header are read: 16 KiB unless said otherwise.
+    pub const fn most_header_bytes(mut self, most: usize) -> Self {
+        self.limits.header = most;
+        self
+    }
+
+    /// How many paid requests are on their way at once: 1024 unless said otherwise. More are answered 503.
+    pub const fn most_in_flight(mut self, most: usize) -> Self {
+        self.most_in_flight = most;
+        self
+    }
+
+    /// How many paid requests of one payer are on their way at once: any number unless said otherwise. More are answered
+    /// 429.
+    pub const fn most_in_flight_per_payer(mut self, most: usize) -> Self {
+        self.most_per_payer = Some(most);
+        self
+    }
+
+    /// How many requests wait for another one with the same payment: 1024 unless said otherwise.
+    pub const fn most_waiters(mut self, most: usize) -> Self {
+        self.most_waiters = most;
+        self
+    }
+
+    /// How long a request waits for another one with the same payment: 10 seconds unless said otherwise.
+    pub const fn wait_for_same_payment(mut self, wait: Duration) -> Self {
+        self.limits.wait = wait;
+        self
+    }
+
+    /// How long the facilitator may take to verify, and to settle: 10 and 30 seconds unless said otherwise.
+    pub const fn facilitator_timeouts(mut self, verify: Duration, settle: Duration) -> Self {
+        self.limits.verify = verify;
+        self.limits.settle = settle;
+        self
+    }
+
+    /// How long a request waits for a settlement that is pending or unknown, before it is answered 503: 20 seconds
+    /// unless said otherwise.
+    pub const fn wait_for_outcome(mut self, wait: Duration) -> Self {
+        self.limits.outcome = wait;
+        self
+    }
+
+    /// How many bytes of one answer are kept for a buyer who does not get it: 64 KiB unless said otherwise.
+    pub const fn most_kept_answer_bytes(mut self, most: usize) -> Self {
+        self.limits.answer = most;
+        self
+    }
+
+    /// How many bytes of a request's body are compared with those of an earlier one: 1 MiB unless said otherwise.
+    pub const fn most_compared_body_bytes(mut self, most: u64) -> Self {
+        self.limits.body = most;
+        self
+    }
+
+    /// How long settled payments are remembered at least, and for how long an answer that was not delivered goes before
+    /// a new payment for the same request: 15 and 10 minutes unless said otherwise.
+    pub const fn memory(mut self, settled: Duration, owed: Duration) -> Self {
+        self.limits.remember = settled;
+        self.limits.owed = owed;
+        self
+    }
+
+    /// The seller.
+    ///
+    /// The facilitator need not be up: it is asked for what it supports in the background.
+    ///
+    /// # Errors
+    ///
+    /// If anything is wrong or missing, with all of it.
+    pub fn build(mut self) -> Result<X402, ConfigError> {
+        let mut problems = std::mem::take(&mut self.problems);
+        let payees = self.payees(&mut problems);
+        let origin = match self.origin.take() {
+            Some(Ok(origin)) => Some(origin),
+            Some(Err(problem)) => {
+                problems.push(problem);
+                None
+            }
+            None => {
+                problems.push(
+                    "the server's address is missing: say `.public_url(\"https://…\")`".to_owned(),
+                );
+                None
+            }
+        };
+        if self.facilitator.is_none() {
+            problems.push("the facilitator is missing: say `.facilitator(…)`".to_owned());
+        }
+        let home = self.home.take().or_else(|| Handle::try_current().ok());
+        if home.is_none() {
+            problems.push(
+                "there is no tokio runtime here: call `build()` inside of one, or say `.runtime(handle)`"
+                    .to_owned(),
+            );
+        }
+        let secret = self.secret_or_random(&mut problems);
+        self.check_limits(&mut problems);
+        let (Some(origin), Some(facilitator), Some(home), Some((secret, start)), true) = (
+            origin,
+            self.facilitator.take(),
+            home,
+            secret,
+            problems.is_empty(),
+        ) else {
+            return Err(ConfigError::new(problems));
+        };
+        Ok(self.assemble(
+            payees,
+            origin,
+            facilitator,
+            Home::new(home),
+            Seal::new(&secret, start),
+        ))
+    }
+
+    fn assemble(
+        self,
+        payees: Vec<(Network, Address)>,
+        origin: Origin,
+        facilitator: SharedFacilitator,
+        home: Home,
+        seal: Seal,
+    ) -> X402 {
+        let clock = self.clock;
+        let terms = Arc::new(AllTerms::default());
+        let all = Arc::clone(&terms);
+        let supported = Supported::new(
+            facilitator.clone(),
+            Arc::clone(&clock),
+            home.clone(),
+            move |supported| {
+                all.each(|terms| {
+                    if let Err(problems) = terms.prepare(supported) {
+                        log::error!("what the facilitator supports cannot be used"; problems = problems.join("; "));
+                    }
+                });
+            },
+        );
+        let ledger = self.ledger.unwrap_or_else(|| {
+            SharedLedger::memory(Arc::new(
+                MemoryLedger::builder().clock(Arc::clone(&clock)).build(),
+            ))
+        });
+        let mut schemes = self.schemes;
+        schemes.push(Arc::new(ExactEvm));
+        let till = Arc::new(Till {
+            list: PriceList {
+                registry: self.registry,
+                schemes,
+                payees,
+            },
+            facilitator,
+            supported,
+            ledger,
+            clock,
+            home,
+            seal,
+            origin,
+            limits: self.limits,
+            flights: Arc::new(Flights::new(
+                self.most_in_flight,
+                self.most_waiters,
+                self.most_per_payer,
+            )),
+            observer: self.observer,
+            terms,
+            witness: self.witness,
+            beliefs: Beliefs::default(),
+            tasks: Arc::new(Tasks::default()),
+            reconcile: Arc::new(Notify::new()),
+        });
+        till.supported.refresh(till.now());
+        reconciler::start(&till);
+        X402 { till }
+    }
+
+    fn payees(&self, problems: &mut Vec<String>) -> Vec<(Network, Address)> {
+        let mut payees: Vec<(Network, Address)> = Vec::new();
+        for (network, address) in &self.payees {
+            let network = match self.registry.network(network) {
+                Ok(network) => network,
+                Err(error) => {
+                    problems.push(error.to_string());
+                    continue;
+                }
+            };
+            match Address::parse(&network, address) {
+                Ok(_) if payees.iter().any(|(own, _)| *own == network) => {
+                    problems.push(format!("two payees are named for {network}"));
+                }
+                Ok(address) => payees.push((network, address)),
+                Err(error) => problems.push(format!("the payee on {network}: {error}")),
+            }
+        }
+        if self.payees.is_empty() {
+            problems.push("nobody is paid: say `.pay_to(network, address)`".to_owned());
+        }
+        payees
+    }
+
+    /// The secret, and where the serial numbers of references begin.
+    fn secret_or_random(&mut self, problems: &mut Vec<String>) -> Option<(Vec<u8>, u32)> {
+        let mut random = [0; 36];
+        if let Err(error) = getrandom::getrandom(&mut random) {
+            problems.push(format!("the system gives no random numbers: {error}"));
+            return None;
+        }
+        let [a, b, c, d, made_up @ ..] = random;
+        let secret = self.secret.take().unwrap_or_else(|| made_up.to_vec());
+        if secret.len() < SHORTEST_SECRET {
+            problems.push(format!(
+                "the secret is shorter than {SHORTEST_SECRET} bytes"
+            ));
+        }
+        Some((secret, u32::from_be_bytes([a, b, c, d])))
+    }
+
+    fn check_limits(&self, problems: &mut Vec<String>) {
+        if self.most_in_flight == 0 || self.most_in_flight > MOST_IN_FLIGHT {
+            problems.push(format!(
+                "requests in flight: not between 1 and {MOST_IN_FLIGHT}"
+            ));
+        }
+        if self.most_per_payer == Some(0) {
+            problems.push("requests in flight of one payer: at least 1".to_owned());
+        }
+        if self.limits.header < SHORTEST_HEADER {
+            problems.push(format!("payment headers: at least {SHORTEST_HEADER} bytes"));
+        }
+        if self.limits.owed > self.limits.remember {
+            problems.push("answers are owed for longer than payments are remembered".to_owned());
+        }
+    }
+}
+
+const SHORTEST_SECRET: usize = 16;
+/// Below this, ordinary payments do not fit.
+const SHORTEST_HEADER: usize = 1024;
+const MOST_IN_FLIGHT: usize = 1 << 20;
+
+impl fmt::Debug for Builder {
+    /// Shows no secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("facilitator", &self.facilitator)
+            .field("payees", &self.payees)
+            .field("origin", &self.origin)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,84 @@
+//! What a seller writes: who is paid, by whose word, and what things cost.
+
+mod builder;
+mod error;
+mod origin;
+mod route;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::gate::GateLayer;
+use crate::price::{Accept, IntoQuote, RequestHead};
+use crate::settlement::{self, Drained};
+use crate::till::Till;
+
+pub use self::builder::Builder;
+pub use self::error::ConfigError;
+pub use self::route::RouteBuilder;
+
+/// A seller: everything that their routes share. Cheap to clone.
+#[derive(Clone)]
+pub struct X402 {
+    till: Arc<Till>,
+}
+
+impl X402 {
+    /// Sets up a seller.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A layer that asks this price: dollars (`"$0.01"`) or a token (`"0.5 USDT"`), on every network that the seller is
+    /// paid on.
+    ///
+    /// # Errors
+    ///
+    /// If the price is none, is free, or cannot be said or paid on one of the networks.
+    pub fn price(&self, price: impl Into<Accept>) -> Result<GateLayer, ConfigError> {
+        self.route(price).build()
+    }
+
+    /// A layer that asks what a function says.
+    ///
+    /// The function gets the head of the request, owned, and says a price in any form, several of them, or that this
+    /// request is free. If it fails, the request is answered 500 and not served.
+    ///
+    /// # Errors
+    ///
+    /// If the seller is not paid anywhere.
+    pub fn price_with<F, Fut>(&self, price: F) -> Result<GateLayer, ConfigError>
+    where
+        F: Fn(RequestHead) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoQuote> + Send + 'static,
+    {
+        self.route_with(price).build()
+    }
+
+    /// A route with this price, and everything else that can be said about one.
+    pub fn route(&self, price: impl Into<Accept>) -> RouteBuilder {
+        RouteBuilder::fixed(Arc::clone(&self.till), price.into())
+    }
+
+    /// A route that asks what a function says, and everything else that can be said about one.
+    pub fn route_with<F, Fut>(&self, price: F) -> RouteBuilder
+    where
+        F: Fn(RequestHead) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoQuote> + Send + 'static,
+    {
+        RouteBuilder::dynamic(Arc::clone(&self.till), price)
+    }
+
+    /// Takes no more payments, and waits for those that are on their way. Call it when the server has stopped.
+    pub async fn drain(&self, within: Duration) -> Drained {
+        settlement::drain(&self.till, within).await
+    }
+}
+
+impl fmt::Debug for X402 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("X402").field("till", &self.till).finish()
+    }
+}

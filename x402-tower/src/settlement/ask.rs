@@ -1,0 +1,168 @@
+//! One try to move the money, or to find out whether it has moved.
+
+use super::attempt::Attempt;
+use super::witness::Testimony;
+use crate::clock::{Elapsed, timeout};
+use crate::facilitator::{
+    Expected, Facilitator as _, FacilitatorError, Open, Reason, Settlement, Verification,
+};
+use crate::ledger::Receipt;
+use crate::log::{self, Chain};
+use crate::proto::SettleResponse;
+use crate::telemetry::Event;
+
+/// What a try has brought.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// The money has moved.
+    Settled(Receipt),
+    /// The money has not moved and will not, for this reason.
+    Refused(Reason),
+    /// What may be used once is used up, and not by us.
+    AlreadyUsed,
+    /// Nothing yet. What is open is in the attempt.
+    Nothing,
+}
+
+impl Attempt {
+    /// Asks the facilitator, and whoever else may know.
+    pub(super) async fn ask(&mut self) -> Found {
+        self.tries = self.tries.saturating_add(1);
+        let answer = self.settle().await;
+        let settlement = match answer {
+            // Some facilitators settle only what they have just verified, a repeat as well.
+            Ok(answer) if self.open != Open::Nothing && wants_verification(&answer) => {
+                match self.verify().await {
+                    Verification::Valid => {
+                        Settlement::judge(self.settle().await, &self.expected(), &self.open)
+                    }
+                    Verification::AlreadyUsed => Settlement::ProbablySettled,
+                    // After a try of ours, no refusal proves anything.
+                    Verification::Invalid { .. } => Settlement::Unknown(None),
+                    Verification::Unavailable(error) => Settlement::Unknown(Some(error)),
+                }
+            }
+            answer => Settlement::judge(answer, &self.expected(), &self.open),
+        };
+        self.take_note(settlement).await
+    }
+
+    async fn take_note(&mut self, settlement: Settlement) -> Found {
+        match settlement {
+            Settlement::Settled(answer) => Found::Settled(self.receipt(answer)),
+            Settlement::Refused(reason) => Found::Refused(reason),
+            Settlement::AlreadyUsed => Found::AlreadyUsed,
+            Settlement::Pending(transaction) => {
+                self.open = Open::Pending(transaction);
+                self.witnessed().await.unwrap_or(Found::Nothing)
+            }
+            Settlement::Unknown(error) => {
+                if let Some(error) = &error {
+                    log::warning!("the outcome of a settlement is unknown"; error = Chain(error));
+                }
+                if self.open == Open::Nothing {
+                    self.open = Open::Unknown;
+                }
+                self.witnessed().await.unwrap_or(Found::Nothing)
+            }
+            Settlement::ProbablySettled => match self.witnessed().await {
+                Some(found) => found,
+                None => self.believe(),
+            },
+            Settlement::NotSent(error) => {
+                log::warning!("a settlement could not be asked for"; error = Chain(&error));
+                Found::Nothing
+            }
+        }
+    }
+
+    async fn settle(&self) -> Result<SettleResponse, FacilitatorError> {
+        let till = &self.till;
+        let asked = till.facilitator.settle(&self.intent().call);
+        timeout(&*till.clock, till.limits.settle, asked)
+            .await
+            .unwrap_or_else(|Elapsed| Err(FacilitatorError::timed_out()))
+    }
+
+    async fn verify(&self) -> Verification {
+        let till = &self.till;
+        let asked = till.facilitator.verify(&self.intent().call);
+        let answer = timeout(&*till.clock, till.limits.verify, asked)
+            .await
+            .unwrap_or_else(|Elapsed| Err(FacilitatorError::timed_out()));
+        Verification::judge(answer, &self.expected())
+    }
+
+    fn expected(&self) -> Expected<'_> {
+        let intent = self.intent();
+        Expected::new(
+            &*self.job.scheme,
+            &intent.network,
+            &intent.payer,
+            intent.amount,
+        )
+    }
+
+    /// What the chain itself says, if there is somebody to look.
+    async fn witnessed(&self) -> Option<Found> {
+        let witness = self.till.witness.as_ref()?;
+        match witness.look(self.intent(), self.transaction()).await {
+            Ok(Testimony::Charged { transaction }) => {
+                let network = self.intent().network.to_string();
+                let payer = self.intent().payer.to_string();
+                Some(Found::Settled(Receipt::new(SettleResponse::settled(
+                    network,
+                    payer,
+                    transaction,
+                ))))
+            }
+            Ok(Testimony::NeverCharged) => Some(Found::AlreadyUsed),
+            Ok(Testimony::Unknown) => None,
+            Err(error) => {
+                log::warning!("the chain could not be looked at"; error = Chain(&*error));
+                None
+            }
+        }
+    }
+
+    /// It is probable that our own try has used the payment up. A buyer who cancelled it in time looks the same. Small
+    /// amounts are served on that belief, once for each payer.
+    fn believe(&mut self) -> Found {
+        if self.open == Open::Nothing {
+            self.open = Open::Unknown;
+        }
+        let till = &self.till;
+        if !self.job.may_be_unconfirmed || !till.beliefs.believe(&self.intent().payer, till.now()) {
+            return Found::Nothing;
+        }
+        till.tell(&Event::Unconfirmed {
+            intent: self.intent(),
+        });
+        let reason = Some("settlement_unconfirmed".to_owned());
+        let mut answer = SettleResponse::failed(self.intent().network.to_string(), reason);
+        answer.payer = Some(self.intent().payer.to_string());
+        answer.transaction = self.transaction().unwrap_or_default().to_owned();
+        Found::Settled(Receipt::new(answer))
+    }
+
+    /// The facilitator's word, as it is passed on: complete, and without what is only for the seller.
+    fn receipt(&self, mut answer: SettleResponse) -> Receipt {
+        answer.error_message = None;
+        answer.rest.remove("extensionResponses");
+        answer.network = self.intent().network.to_string();
+        answer
+            .payer
+            .get_or_insert_with(|| self.intent().payer.to_string());
+        Receipt::new(answer)
+    }
+}
+
+fn wants_verification(answer: &SettleResponse) -> bool {
+    let says = |text: &Option<String>| {
+        text.as_deref().is_some_and(|text| {
+            let text = text.to_ascii_lowercase();
+            text.contains("must be verified") || text.contains("verified before")
+        })
+    };
+    !answer.success && (says(&answer.error_reason) || says(&answer.error_message))
+}

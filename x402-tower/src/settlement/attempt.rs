@@ -1,0 +1,194 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::charge::Job;
+use crate::checkout::{Handover, release};
+use crate::facilitator::Open;
+use crate::ledger::{
+    Delivery, Fenced, Intent, Ledger as _, Parked, Receipt, Release, Settled, Token, Unresolved,
+};
+use crate::log::{self, Chain};
+use crate::telemetry::Event;
+use crate::till::Till;
+
+/// A settlement that has begun. From here on the money may have moved, so dropping this parks the payment.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) till: Arc<Till>,
+    token: Option<Token>,
+    pub(super) job: Job,
+    /// What earlier tries have left open.
+    pub(super) open: Open,
+    /// How often it was tried to find out, in this life and in earlier ones.
+    pub(super) tries: u32,
+}
+
+impl Attempt {
+    pub(super) const fn new(till: Arc<Till>, token: Token, job: Job) -> Self {
+        Self {
+            till,
+            token: Some(token),
+            job,
+            open: Open::Nothing,
+            tries: 0,
+        }
+    }
+
+    /// Goes on with something that was parked.
+    pub(super) const fn resume(
+        till: Arc<Till>,
+        token: Token,
+        job: Job,
+        open: Open,
+        tries: u32,
+    ) -> Self {
+        Self {
+            till,
+            token: Some(token),
+            job,
+            open,
+            tries,
+        }
+    }
+
+    pub(super) fn intent(&self) -> &Intent {
+        &self.job.intent
+    }
+
+    pub(super) fn transaction(&self) -> Option<&str> {
+        match &self.open {
+            Open::Pending(transaction) => Some(transaction),
+            Open::Nothing | Open::Unknown => None,
+        }
+    }
+
+    /// The money has moved. Nothing comes back if somebody else has taken the payment over, and answers for it now.
+    pub(super) async fn commit(
+        mut self,
+        receipt: Receipt,
+        delivery: Delivery,
+    ) -> Option<(Receipt, Handover)> {
+        let token = self.token.take()?;
+        let till = Arc::clone(&self.till);
+        let now = till.now();
+        let keep_until = self.job.usable_until.max(now + till.limits.remember);
+        let mut settled = Settled::new(receipt.clone(), self.job.intent.amount, keep_until);
+        settled.owed_until = now + till.limits.owed;
+        settled.answer = self.job.answer.take();
+        settled.answered = self.job.answered;
+        settled.body = self.job.body;
+        settled.delivery = delivery;
+        till.tell(&Event::Settled {
+            intent: &self.job.intent,
+            receipt: &receipt,
+        });
+        match till.ledger.commit(&token, &settled).await {
+            Ok(Fenced::Done) => {}
+            Ok(Fenced::Lost) => return None,
+            Err(error) => {
+                log::error!("a settled payment could not be written down; trying again"; error = Chain(&error), key = token.key());
+                commit_later(&till, token, settled);
+            }
+        }
+        till.flights.wake(token.key());
+        Some((receipt, Handover::new(till, token)))
+    }
+
+    /// It is certain that no money has moved.
+    pub(super) async fn release(mut self) {
+        if let Some(token) = self.token.take() {
+            release(&self.till, token, Release::Answered).await;
+        }
+    }
+
+    /// It is not known whether the money has moved: somebody has to find out later.
+    pub(super) async fn park(mut self) {
+        let Some(token) = self.token.take() else {
+            return;
+        };
+        let parked = self.parked();
+        park(&self.till, token, parked).await;
+    }
+
+    /// It will not be known whether the money has moved.
+    pub(super) async fn give_up(mut self) {
+        let Some(token) = self.token.take() else {
+            return;
+        };
+        let till = &self.till;
+        let intent = self.job.intent.clone();
+        let transaction = self.transaction().map(str::to_owned);
+        till.tell(&Event::Unresolved {
+            intent: &intent,
+            transaction: transaction.as_deref(),
+        });
+        let unresolved = Unresolved::new(intent, transaction, till.now() + REMEMBER_UNRESOLVED);
+        if let Err(error) = till.ledger.give_up(&token, &unresolved).await {
+            log::error!("an unresolved payment could not be written down"; error = Chain(&error), key = token.key());
+        }
+        till.flights.wake(token.key());
+    }
+
+    fn parked(&self) -> Parked {
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << self.tries.min(8))
+            .min(LAST_PAUSE);
+        let mut parked = Parked::new(self.job.intent.clone(), self.till.now() + pause);
+        parked.transaction = self.transaction().map(str::to_owned);
+        parked.answer = self.job.answer.clone();
+        parked.answered = self.job.answered;
+        parked.body = self.job.body;
+        parked.attempts = self.tries;
+        parked.may_be_unconfirmed = self.job.may_be_unconfirmed;
+        parked
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        let Some(token) = self.token.take() else {
+            return;
+        };
+        let (till, parked) = (Arc::clone(&self.till), self.parked());
+        self.till
+            .home
+            .finish(async move { park(&till, token, parked).await });
+    }
+}
+
+async fn park(till: &Till, token: Token, parked: Parked) {
+    till.tell(&Event::Parked {
+        intent: &parked.intent,
+        transaction: parked.transaction.as_deref(),
+    });
+    if let Err(error) = till.ledger.park(&token, &parked).await {
+        log::error!("an open payment could not be parked; its lease will"; error = Chain(&error), key = token.key());
+    }
+    till.flights.wake(token.key());
+    till.tasks.parked();
+    till.reconcile.notify_one();
+}
+
+/// Writes down a settled payment as soon as the ledger can. The answer is out by then.
+fn commit_later(till: &Arc<Till>, token: Token, settled: Settled) {
+    let till = Arc::clone(till);
+    let home = till.home.clone();
+    drop(home.spawn(async move {
+        let _task = till.tasks.begin();
+        let mut pause = FIRST_PAUSE;
+        while pause < GIVE_UP_PAUSE {
+            till.clock.sleep(pause).await;
+            pause *= 2;
+            if till.ledger.commit(&token, &settled).await.is_ok() {
+                till.flights.wake(token.key());
+                return;
+            }
+        }
+        log::error!("a settled payment was never written down"; key = token.key());
+    }));
+}
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+const GIVE_UP_PAUSE: Duration = Duration::from_secs(600);
+const REMEMBER_UNRESOLVED: Duration = Duration::from_secs(24 * 3600);

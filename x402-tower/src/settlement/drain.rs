@@ -1,0 +1,35 @@
+use std::time::Duration;
+
+use crate::clock::timeout;
+use crate::till::Till;
+
+/// How a server's payments stood when it stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Settlements that were still running when the time was up. They go on as long as the runtime does.
+    pub running: usize,
+    /// Payments of which it is not known whether they have moved money.
+    pub parked: usize,
+}
+
+impl Drained {
+    /// Whether nothing was left.
+    pub const fn is_clean(&self) -> bool {
+        self.running == 0 && self.parked == 0
+    }
+}
+
+/// Takes no more payments, and waits for those that are on their way.
+pub(crate) async fn drain(till: &Till, within: Duration) -> Drained {
+    till.flights.close();
+    let done = async {
+        till.flights.landed().await;
+        till.tasks.idle().await;
+    };
+    let _ = timeout(&*till.clock, within, done).await;
+    Drained {
+        running: till.tasks.running().max(till.flights.in_flight()),
+        parked: till.tasks.how_many_parked(),
+    }
+}

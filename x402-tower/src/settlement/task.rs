@@ -1,0 +1,197 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::ask::Found;
+use super::attempt::Attempt;
+use super::charge::Charge;
+use crate::checkout::{
+    self, Admission, Handover, Paid, Paying, Refusal, Reply, Sale, Settle, can_settle,
+    open_receipt, release,
+};
+use crate::facilitator::{Open, Reason};
+use crate::ledger::{BodyDigest, Delivery, Fenced, KeptAnswer, Ledger as _, Receipt, Release};
+use crate::log::{self, Chain};
+use crate::proto::SettleResponse;
+use crate::scheme::Flaw;
+use crate::telemetry::Event;
+use crate::till::Till;
+
+/// The money has moved, and its answer may go out. Only a settlement can make one.
+#[derive(Debug)]
+pub(crate) struct Charged {
+    receipt: Receipt,
+    handover: Handover,
+}
+
+impl Charged {
+    pub(crate) fn into_parts(self) -> (Receipt, Handover) {
+        (self.receipt, self.handover)
+    }
+}
+
+/// A settlement that runs in a task of its own, on the home runtime. Whoever waits for it may leave; it goes on.
+#[derive(Debug)]
+pub(crate) struct Settling(JoinHandle<Result<Charged, Box<Reply>>>);
+
+/// What the handler has done, for a settlement that comes after it.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    /// As much of the request's body as it has read.
+    pub(crate) body: BodyDigest,
+    /// Its answer, if it is kept already.
+    pub(crate) answer: Option<KeptAnswer>,
+}
+
+/// Moves the money of a sale: after the handler has answered, or before it is called.
+pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
+    let till = Arc::clone(&sale.asked.policy.till);
+    let task = till.tasks.begin();
+    let settling = async move {
+        let Sale {
+            asked,
+            terms,
+            offer,
+            verified,
+            claim,
+            intent,
+            usable_until,
+            permit,
+            seat,
+            ..
+        } = sale;
+        let mut charge = Charge::new(&asked.policy, verified, claim, intent, &offer, usable_until);
+        if let Some(Answered { body, answer }) = answered {
+            charge.answered(body, answer);
+        }
+        let settled = run(&asked.policy.till, charge).await;
+        drop((permit, seat, task));
+        match settled {
+            Ok(charged) => Ok(charged),
+            Err(refusal) => Err(Box::new(asked.refuse(refusal, Some(&terms)).await)),
+        }
+    };
+    Settling(till.home.spawn(settling))
+}
+
+/// Admits a request that brings a payment, with the money moved already where the route wants that.
+pub(crate) async fn admit(paying: Paying) -> Admission {
+    match checkout::admit(paying).await {
+        Admission::Serve(sale) if sale.asked.policy.settle == Settle::Before => {
+            let policy = Arc::clone(&sale.asked.policy);
+            let method = sale.asked.method.clone();
+            let payment = sale.payment.clone();
+            match settle(*sale, None).await {
+                Ok(Charged { receipt, handover }) => {
+                    let payment = payment.with_receipt(receipt.clone());
+                    Admission::Deliver(Box::new(Paid {
+                        policy,
+                        method,
+                        payment,
+                        receipt,
+                        handover,
+                    }))
+                }
+                Err(reply) => Admission::Reply(reply),
+            }
+        }
+        admission => admission,
+    }
+}
+
+impl Future for Settling {
+    type Output = Result<Charged, Box<Reply>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(|joined| {
+            joined.unwrap_or_else(|error| {
+                // The attempt was parked as it was dropped, so nothing is lost but the time to say more.
+                log::error!("a settlement was cut off"; error = Chain(&error));
+                Err(Box::new(Reply::cut_off()))
+            })
+        })
+    }
+}
+
+async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
+    let Charge {
+        token,
+        job,
+        budgets,
+    } = charge;
+    if !can_settle(job.intent.valid_before, till.now(), budgets) {
+        log::warning!("a handler took so long that its answer cannot be paid for any more");
+        let reason = Reason::new(job.scheme.name_flaw(Flaw::Expired));
+        release(till, token, Release::Answered).await;
+        return Err(Refusal::NotAccepted(reason));
+    }
+    let lease = till.limits.outcome + till.limits.settle * 2 + LEASE_MARGIN;
+    match till
+        .ledger
+        .begin_settlement(&token, &job.intent, lease)
+        .await
+    {
+        Ok(Fenced::Done) => {}
+        Ok(Fenced::Lost) => return Err(Refusal::InFlight),
+        Err(error) => {
+            log::error!("a settlement could not be written down before it begins"; error = Chain(&error));
+            release(till, token, Release::Answered).await;
+            return Err(Refusal::Unavailable);
+        }
+    }
+    let mut attempt = Attempt::new(Arc::clone(till), token, job);
+    let deadline = till.now() + till.limits.outcome;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match attempt.ask().await {
+            Found::Settled(receipt) => {
+                return match attempt.commit(receipt, Delivery::Running).await {
+                    Some((receipt, handover)) => Ok(Charged { receipt, handover }),
+                    None => Err(Refusal::InFlight),
+                };
+            }
+            Found::Refused(reason) => {
+                till.tell(&Event::SettlementRefused {
+                    intent: attempt.intent(),
+                    reason: &reason,
+                });
+                let receipt = refused(&attempt, &reason);
+                attempt.release().await;
+                return Err(Refusal::SettlementRefused(reason, receipt));
+            }
+            Found::AlreadyUsed => {
+                attempt.release().await;
+                return Err(Refusal::AlreadyUsed);
+            }
+            Found::Nothing => {}
+        }
+        if till.now() + pause > deadline {
+            break;
+        }
+        till.clock.sleep(pause).await;
+        pause = (pause * 2).min(LAST_PAUSE);
+    }
+    if attempt.open == Open::Nothing {
+        attempt.release().await;
+        return Err(Refusal::Unavailable);
+    }
+    let receipt = open_receipt(attempt.intent(), attempt.transaction());
+    attempt.park().await;
+    Err(Refusal::Parked(receipt))
+}
+
+fn refused(attempt: &Attempt, reason: &Reason) -> SettleResponse {
+    let intent = attempt.intent();
+    let reason = Some(reason.as_str().to_owned());
+    let mut receipt = SettleResponse::failed(intent.network.to_string(), reason);
+    receipt.payer = Some(intent.payer.to_string());
+    receipt
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+const LEASE_MARGIN: Duration = Duration::from_secs(30);

@@ -1,0 +1,82 @@
+//! What happens to the money, told to whoever keeps the books.
+//!
+//! Events are for operators: they hold no secrets, but names of payers. Everything a client is told is elsewhere.
+
+use crate::facilitator::Reason;
+use crate::ledger::{Intent, Receipt};
+use crate::money::Amount;
+
+/// Is told what happens to the money.
+///
+/// It is called on the request path and should only pass the event on.
+pub trait Observer: Send + Sync + 'static {
+    /// Something has happened.
+    fn observe(&self, event: &Event<'_>);
+}
+
+impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observer for F {
+    fn observe(&self, event: &Event<'_>) {
+        self(event);
+    }
+}
+
+/// Tells nobody.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn observe(&self, _: &Event<'_>) {}
+}
+
+/// What has happened.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A payment has moved money.
+    #[non_exhaustive]
+    Settled {
+        /// The payment.
+        intent: &'a Intent,
+        /// The facilitator's word for it.
+        receipt: &'a Receipt,
+    },
+    /// A settlement was refused; no money has moved, and the handler's answer was not given out.
+    #[non_exhaustive]
+    SettlementRefused {
+        /// The payment.
+        intent: &'a Intent,
+        /// Why.
+        reason: &'a Reason,
+    },
+    /// The money may have moved; it is being found out.
+    #[non_exhaustive]
+    Parked {
+        /// The payment.
+        intent: &'a Intent,
+        /// The transaction, if one is known.
+        transaction: Option<&'a str>,
+    },
+    /// A payment has probably moved money, and was served on that belief. Worth a look.
+    #[non_exhaustive]
+    Unconfirmed {
+        /// The payment.
+        intent: &'a Intent,
+    },
+    /// It will not be known whether a payment has moved money. Somebody has to look.
+    #[non_exhaustive]
+    Unresolved {
+        /// The payment.
+        intent: &'a Intent,
+        /// The transaction, if one is known.
+        transaction: Option<&'a str>,
+    },
+    /// A payment has moved money and nothing was delivered for it; its time is over. Somebody has to give it back.
+    #[non_exhaustive]
+    OwedRefund {
+        /// The facilitator's word that the money has moved.
+        receipt: &'a Receipt,
+        /// How much.
+        amount: Amount,
+    },
+}

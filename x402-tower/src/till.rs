@@ -1,0 +1,137 @@
+//! What all routes of one seller share.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::checkout::Flights;
+use crate::clock::Clock;
+use crate::facilitator::{SharedFacilitator, Supported};
+use crate::home::Home;
+use crate::ledger::SharedLedger;
+use crate::price::{PriceList, Seal, Terms};
+use crate::settlement::{Beliefs, SharedWitness, Tasks};
+use crate::telemetry::{Event, Observer};
+
+/// All that the routes of one seller share.
+pub(crate) struct Till {
+    pub(crate) list: PriceList,
+    pub(crate) facilitator: SharedFacilitator,
+    pub(crate) supported: Arc<Supported>,
+    pub(crate) ledger: SharedLedger,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) home: Home,
+    pub(crate) seal: Seal,
+    pub(crate) origin: Origin,
+    pub(crate) limits: Limits,
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) observer: Box<dyn Observer>,
+    /// Terms that are encoded anew when the facilitator changes what it says.
+    pub(crate) terms: Arc<AllTerms>,
+    pub(crate) witness: Option<SharedWitness>,
+    pub(crate) beliefs: Beliefs,
+    /// What must not be cut off when the server stops.
+    pub(crate) tasks: Arc<Tasks>,
+    /// Wakes the reconciler.
+    pub(crate) reconcile: Arc<Notify>,
+}
+
+/// Where the server is, as its clients see it.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    /// Scheme and authority, and perhaps a path that a proxy takes off; without a slash at its end.
+    Fixed(Box<str>),
+    /// What the client says in `Host`, behind this scheme. A client can say anything there.
+    Host(&'static str),
+}
+
+/// Bounds that a client has no say in.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// Bytes of a payment header.
+    pub(crate) header: usize,
+    /// How long `/verify` may take.
+    pub(crate) verify: Duration,
+    /// How long one `/settle` may take.
+    pub(crate) settle: Duration,
+    /// How long a request waits for the outcome of a settlement that is pending or unknown.
+    pub(crate) outcome: Duration,
+    /// How long a request waits for another one that has the same payment.
+    pub(crate) wait: Duration,
+    /// How often a settled payment is answered by running the handler again.
+    pub(crate) reruns: u8,
+    /// How many runs for one payment may end without an answer.
+    pub(crate) aborted: u8,
+    /// Bytes of one answer that is kept.
+    pub(crate) answer: usize,
+    /// Bytes of a request body that is read to compare it with an earlier one.
+    pub(crate) body: u64,
+    /// How long a settled payment is remembered at least.
+    pub(crate) remember: Duration,
+    /// How long an answer that was not delivered goes before a new payment.
+    pub(crate) owed: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header: crate::proto::header::DEFAULT_LIMIT,
+            verify: Duration::from_secs(10),
+            settle: Duration::from_secs(30),
+            outcome: Duration::from_secs(20),
+            wait: Duration::from_secs(10),
+            reruns: 3,
+            aborted: 3,
+            answer: 64 << 10,
+            body: 1 << 20,
+            remember: Duration::from_secs(15 * 60),
+            owed: Duration::from_secs(10 * 60),
+        }
+    }
+}
+
+/// The terms of all routes that still exist.
+#[derive(Debug, Default)]
+pub(crate) struct AllTerms(Mutex<Vec<Weak<Terms>>>);
+
+impl AllTerms {
+    pub(crate) fn add(&self, terms: &Arc<Terms>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|terms| terms.strong_count() > 0);
+        all.push(Arc::downgrade(terms));
+    }
+
+    pub(crate) fn each(&self, act: impl Fn(&Terms)) {
+        let all = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        all.iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|terms| act(&terms));
+    }
+}
+
+impl Till {
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        self.observer.observe(event);
+    }
+}
+
+impl fmt::Debug for Till {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Till")
+            .field("list", &self.list)
+            .field("origin", &self.origin)
+            .field("ledger", &self.ledger)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
