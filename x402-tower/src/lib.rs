@@ -8,6 +8,8 @@ pub mod facilitator;
 pub mod gate;
 mod home;
 pub mod ledger;
+#[cfg(feature = "local")]
+pub mod local;
 mod log;
 pub mod price;
 pub mod proto;
@@ -15,6 +17,8 @@ pub mod scheme;
 mod seller;
 pub mod settlement;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod till;
 
 pub use x402_money as money;

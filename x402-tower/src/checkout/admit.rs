@@ -170,7 +170,7 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
             .ledger
             .find(&candidate.identity)
             .await
-            .map_err(unavailable)?;
+            .map_err(|error| unavailable(&error))?;
         if let Some(found) = found {
             let known = Payer {
                 paying,
@@ -187,10 +187,8 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
         return Ok(Step::Free);
     };
     *seen = Some(Arc::clone(&terms));
-    let prepared = match quoted::offers(asked, &presented, &terms, &candidates) {
-        Some(prepared) => prepared,
-        None => return Err(Refusal::NotAccepted(identify::MISMATCH)),
-    };
+    let prepared = quoted::offers(asked, &presented, &terms, &candidates)
+        .ok_or(Refusal::NotAccepted(identify::MISMATCH))?;
     let fitting = |candidate| {
         matching::find(&prepared, &presented, candidate).map(|offer| (candidate, offer))
     };
@@ -241,7 +239,12 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
     request.owed = policy.owed;
     request.most_aborted = till.limits.aborted;
     let token = loop {
-        match till.ledger.claim(&request).await.map_err(unavailable)? {
+        match till
+            .ledger
+            .claim(&request)
+            .await
+            .map_err(|error| unavailable(&error))?
+        {
             Claimed::Fresh(token) => break token,
             Claimed::Exhausted => return Err(Refusal::TooManyAborted),
             Claimed::Known(found) => {
@@ -388,7 +391,7 @@ impl Payer<'_> {
             .ledger
             .find(&identity)
             .await
-            .map_err(unavailable)?;
+            .map_err(|error| unavailable(&error))?;
         match found {
             Some(found) if is_owed(&found.standing) => match self.answer(&identity, found).await {
                 // Another body makes another request, and a new purchase.
@@ -451,7 +454,7 @@ impl Payer<'_> {
         till.ledger
             .rerun(key, till.limits.reruns)
             .await
-            .map_err(unavailable)
+            .map_err(|error| unavailable(&error))
     }
 
     /// Waits until nobody works on a payment any more, and says how it stands then.
@@ -464,7 +467,12 @@ impl Payer<'_> {
         let listener = till.flights.listen(identity.key).ok_or(Refusal::InFlight)?;
         loop {
             let changed = listener.changed();
-            match till.ledger.find(identity).await.map_err(unavailable)? {
+            match till
+                .ledger
+                .find(identity)
+                .await
+                .map_err(|error| unavailable(&error))?
+            {
                 Some(Found {
                     standing: Standing::InFlight,
                     ..
@@ -516,8 +524,8 @@ fn payment(
     })
 }
 
-pub(super) fn unavailable(error: LedgerError) -> Refusal {
-    log::warning!("the ledger does not answer"; error = Chain(&error));
+fn unavailable(error: &LedgerError) -> Refusal {
+    log::warning!("the ledger does not answer"; error = Chain(error));
     if error.is_full() {
         Refusal::Busy
     } else {

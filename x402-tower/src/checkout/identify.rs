@@ -20,16 +20,16 @@ use crate::scheme::{Authorization, Scheme};
 
 /// The JSON of a payment header.
 pub(super) fn decode(value: &[u8], limit: usize) -> Result<Vec<u8>, Refusal> {
-    header::decode_json(value, limit).map_err(unreadable)
+    header::decode_json(value, limit).map_err(|error| unreadable(&error))
 }
 
 /// The payment in that JSON.
 pub(super) fn present(version: Version, json: &[u8]) -> Result<Presented<'_>, Refusal> {
-    Presented::read(version, json).map_err(unreadable)
+    Presented::read(version, json).map_err(|error| unreadable(&error))
 }
 
-fn unreadable(error: HeaderError) -> Refusal {
-    log::info!("a payment header cannot be read"; error = Chain(&error));
+fn unreadable(error: &HeaderError) -> Refusal {
+    log::info!("a payment header cannot be read"; error = Chain(error));
     if error.is_too_large() {
         Refusal::HeaderTooLarge
     } else {

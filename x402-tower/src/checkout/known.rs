@@ -2,7 +2,7 @@
 
 use super::refusal::Refusal;
 use crate::ledger::{
-    BodyDigest, Delivery, Found, KeptAnswer, Parked, Receipt, Settled, Standing, Unresolved,
+    BodyDigest, Delivery, Found, Intent, KeptAnswer, Parked, Receipt, Settled, Standing, Unresolved,
 };
 use crate::money::Amount;
 use crate::proto::SettleResponse;
@@ -112,27 +112,33 @@ fn answer(settled: &Settled, safe: bool) -> Known {
 }
 
 /// What a buyer is told while the outcome is unknown.
-pub(crate) fn receipt_of_parked(parked: &Parked) -> SettleResponse {
+fn receipt_of_parked(parked: &Parked) -> Receipt {
     open_receipt(&parked.intent, parked.transaction.as_deref())
 }
 
-fn receipt_of_unresolved(unresolved: &Unresolved) -> SettleResponse {
-    let mut receipt = open_receipt(&unresolved.intent, unresolved.transaction.as_deref());
-    receipt.error_reason = Some("settlement_unresolved".to_owned());
-    receipt
+fn receipt_of_unresolved(unresolved: &Unresolved) -> Receipt {
+    let Unresolved {
+        intent,
+        transaction,
+        ..
+    } = unresolved;
+    failed_receipt(intent, "settlement_unresolved", transaction.as_deref())
 }
 
-pub(crate) fn open_receipt(
-    intent: &crate::ledger::Intent,
-    transaction: Option<&str>,
-) -> SettleResponse {
+/// The receipt of a settlement of which nobody knows yet how it ends.
+pub(crate) fn open_receipt(intent: &Intent, transaction: Option<&str>) -> Receipt {
     let reason = if transaction.is_some() {
         "settlement_pending"
     } else {
         "settlement_unknown"
     };
-    let mut receipt = SettleResponse::failed(intent.network.to_string(), Some(reason.to_owned()));
-    receipt.payer = Some(intent.payer.to_string());
-    receipt.transaction = transaction.unwrap_or_default().to_owned();
-    receipt
+    failed_receipt(intent, reason, transaction)
+}
+
+/// The receipt of a settlement that has not succeeded, or not yet.
+pub(crate) fn failed_receipt(intent: &Intent, reason: &str, transaction: Option<&str>) -> Receipt {
+    let mut answer = SettleResponse::failed(intent.network.to_string(), Some(reason.to_owned()));
+    answer.payer = Some(intent.payer.to_string());
+    answer.transaction = transaction.unwrap_or_default().to_owned();
+    Receipt::new(answer)
 }

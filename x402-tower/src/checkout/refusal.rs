@@ -1,6 +1,5 @@
 use crate::facilitator::Reason;
 use crate::ledger::Receipt;
-use crate::proto::SettleResponse;
 
 /// Why a request is not served. Every exit but the served one is one of these, and [`reply`](super::reply) is the one
 /// table that says what each of them looks like.
@@ -36,13 +35,13 @@ pub(crate) enum Refusal {
     /// Too many runs for this payment ended without an answer.
     TooManyAborted,
     /// The money may have moved; it is being found out.
-    Parked(SettleResponse),
+    Parked(Receipt),
     /// The money may have moved, and it will not be found out.
-    Unresolved(SettleResponse),
+    Unresolved(Receipt),
     /// The payment is settled, and there is nothing any more that could be delivered for it.
     Gone(Receipt),
     /// The settlement was refused.
-    SettlementRefused(Reason, SettleResponse),
+    SettlementRefused(Reason, Receipt),
     /// The seller has made a mistake.
     Misconfigured,
 }

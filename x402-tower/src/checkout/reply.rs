@@ -299,11 +299,12 @@ fn row(refusal: &Refusal) -> Row<'_> {
             "Too many requests with this payment were given up; sign a new one.",
         ),
         Refusal::Parked(receipt) => Row {
-            receipt: Some(receipt),
+            receipt: Some(receipt.message()),
             retry_after: Some(5),
             ..row(
                 StatusCode::SERVICE_UNAVAILABLE,
                 receipt
+                    .message()
                     .error_reason
                     .as_deref()
                     .unwrap_or("settlement_unknown"),
@@ -311,7 +312,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
             )
         },
         Refusal::Unresolved(receipt) => Row {
-            receipt: Some(receipt),
+            receipt: Some(receipt.message()),
             ..row(
                 StatusCode::GONE,
                 "settlement_unresolved",
@@ -328,7 +329,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
         },
         Refusal::SettlementRefused(reason, receipt) => Row {
             challenge: true,
-            receipt: Some(receipt),
+            receipt: Some(receipt.message()),
             ..row(
                 StatusCode::PAYMENT_REQUIRED,
                 reason.as_str(),

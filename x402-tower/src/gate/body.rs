@@ -147,6 +147,12 @@ fn delivered(handover: &mut Option<Handover>) {
     }
 }
 
+fn end(watch: &mut Option<Watch>) {
+    if let Some(watch) = watch.take() {
+        watch.end();
+    }
+}
+
 impl<RB: Body> Body for ResponseBody<RB> {
     type Data = Bytes;
     type Error = RB::Error;
@@ -169,12 +175,12 @@ impl<RB: Body> Body for ResponseBody<RB> {
                         }
                         // A server that knows the length, or is told that this was the end, does not ask again.
                         if body.is_end_stream() || watch.as_ref().is_some_and(Watch::is_over) {
-                            watch.take().map_or((), Watch::end);
+                            end(watch);
                         }
                     }
                     // An answer that breaks off was not delivered.
                     Some(Err(_)) => drop(watch.take()),
-                    None => watch.take().map_or((), Watch::end),
+                    None => end(watch),
                 }
                 Poll::Ready(frame)
             }

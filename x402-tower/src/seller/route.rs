@@ -7,7 +7,9 @@ use http::HeaderName;
 use serde::Serialize;
 
 use super::error::ConfigError;
-use crate::checkout::{AnswerHead, Budgets, Dynamic, Policy, Pricing, Settle};
+use crate::checkout::{
+    AnswerHead, Budgets, ChargeWhen, Dynamic, FreeWhen, Policy, Pricing, Settle,
+};
 use crate::gate::GateLayer;
 use crate::log;
 use crate::money::Money;
@@ -32,8 +34,8 @@ pub struct RouteBuilder {
     handler_budget: Duration,
     settlement_budget: Duration,
     quote_window: Duration,
-    free_when: Option<Box<dyn Fn(&Head<'_>) -> bool + Send + Sync>>,
-    charge_when: Option<Box<dyn Fn(&AnswerHead<'_>) -> bool + Send + Sync>>,
+    free_when: Option<Box<FreeWhen>>,
+    charge_when: Option<Box<ChargeWhen>>,
     distinguishing: Vec<HeaderName>,
     bind_body: Option<u64>,
     owed: bool,

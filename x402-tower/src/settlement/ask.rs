@@ -2,6 +2,7 @@
 
 use super::attempt::Attempt;
 use super::witness::Testimony;
+use crate::checkout::failed_receipt;
 use crate::clock::{Elapsed, timeout};
 use crate::facilitator::{
     Expected, Facilitator as _, FacilitatorError, Open, Reason, Settlement, Verification,
@@ -138,11 +139,11 @@ impl Attempt {
         till.tell(&Event::Unconfirmed {
             intent: self.intent(),
         });
-        let reason = Some("settlement_unconfirmed".to_owned());
-        let mut answer = SettleResponse::failed(self.intent().network.to_string(), reason);
-        answer.payer = Some(self.intent().payer.to_string());
-        answer.transaction = self.transaction().unwrap_or_default().to_owned();
-        Found::Settled(Receipt::new(answer))
+        Found::Settled(failed_receipt(
+            self.intent(),
+            "settlement_unconfirmed",
+            self.transaction(),
+        ))
     }
 
     /// The facilitator's word, as it is passed on: complete, and without what is only for the seller.

@@ -16,7 +16,7 @@ mod witness;
 pub(crate) use self::beliefs::Beliefs;
 pub use self::drain::Drained;
 pub(crate) use self::drain::drain;
-pub(crate) use self::task::{Answered, Charged, Settling, admit, settle};
+pub(crate) use self::task::{Answered, Settling, admit, settle};
 pub(crate) use self::tasks::Tasks;
 pub(crate) use self::witness::SharedWitness;
 pub use self::witness::{Testimony, Witness};

@@ -11,12 +11,11 @@ use super::attempt::Attempt;
 use super::charge::Charge;
 use crate::checkout::{
     self, Admission, Handover, Paid, Paying, Refusal, Reply, Sale, Settle, can_settle,
-    open_receipt, release,
+    failed_receipt, open_receipt, release,
 };
 use crate::facilitator::{Open, Reason};
 use crate::ledger::{BodyDigest, Delivery, Fenced, KeptAnswer, Ledger as _, Receipt, Release};
 use crate::log::{self, Chain};
-use crate::proto::SettleResponse;
 use crate::scheme::Flaw;
 use crate::telemetry::Event;
 use crate::till::Till;
@@ -159,7 +158,7 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
                     intent: attempt.intent(),
                     reason: &reason,
                 });
-                let receipt = refused(&attempt, &reason);
+                let receipt = failed_receipt(attempt.intent(), reason.as_str(), None);
                 attempt.release().await;
                 return Err(Refusal::SettlementRefused(reason, receipt));
             }
@@ -182,14 +181,6 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
     let receipt = open_receipt(attempt.intent(), attempt.transaction());
     attempt.park().await;
     Err(Refusal::Parked(receipt))
-}
-
-fn refused(attempt: &Attempt, reason: &Reason) -> SettleResponse {
-    let intent = attempt.intent();
-    let reason = Some(reason.as_str().to_owned());
-    let mut receipt = SettleResponse::failed(intent.network.to_string(), reason);
-    receipt.payer = Some(intent.payer.to_string());
-    receipt
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

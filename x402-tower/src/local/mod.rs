@@ -1,0 +1,16 @@
+//! A facilitator in the process, for development and for tests: real signatures, play money, no network.
+
+mod chain;
+mod eip712;
+mod facilitator;
+mod fault;
+mod hex;
+mod http;
+mod payment;
+mod signature;
+mod wallet;
+
+pub use self::chain::LocalTransfer;
+pub use self::facilitator::{Calls, Endpoint, LocalFacilitator};
+pub use self::fault::Fault;
+pub use self::wallet::{Wallet, WalletError};

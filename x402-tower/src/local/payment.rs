@@ -1,0 +1,301 @@
+//! A payment as a facilitator looks at it.
+
+use serde::Deserialize;
+
+use super::chain::Once;
+use super::eip712::{Permit, Token, Transfer, evm};
+use super::{hex, signature};
+use crate::facilitator::PaymentCall;
+use crate::money::{Address, Amount, Network};
+use crate::proto::{Object, Version, v1, v2};
+use crate::scheme::{PERMIT2, PERMIT2_EXACT_PROXY};
+
+/// A payment, read and found to be signed by its payer for what the seller wants; the chain is not looked at yet.
+#[derive(Clone, Debug)]
+pub(super) struct Checked {
+    pub(super) network: Network,
+    pub(super) asset: Address,
+    pub(super) payer: Address,
+    pub(super) pay_to: Address,
+    pub(super) amount: Amount,
+    pub(super) once: Once,
+    pub(super) over_permit2: bool,
+}
+
+/// Why a payment is no good, and whose it would be.
+#[derive(Clone, Debug)]
+pub(super) struct Invalid {
+    pub(super) reason: &'static str,
+    pub(super) payer: Option<String>,
+}
+
+impl Invalid {
+    pub(super) const fn new(reason: &'static str) -> Self {
+        Self {
+            reason,
+            payer: None,
+        }
+    }
+}
+
+/// What the seller wants, in either version.
+struct Wanted {
+    network: Network,
+    amount: Amount,
+    asset: Address,
+    pay_to: Address,
+    extra: Object,
+}
+
+/// How much time facilitators want to be left.
+const MARGIN: u64 = 6;
+
+/// Looks at a payment, in the order in which the reference implementations do; at its time only if there is a `now`.
+pub(super) fn check(call: &PaymentCall, now: Option<u64>) -> Result<Checked, Invalid> {
+    let (wanted, payload) = read(call)?;
+    let over_permit2 = wanted
+        .extra
+        .read::<String>("assetTransferMethod")
+        .ok()
+        .flatten()
+        .as_deref()
+        == Some("permit2");
+    match (over_permit2, payload) {
+        (
+            false,
+            Payload {
+                signature,
+                authorization: Some(authorization),
+                ..
+            },
+        ) => authorization.check(&wanted, &signature, now),
+        (
+            true,
+            Payload {
+                signature,
+                permit2_authorization: Some(authorization),
+                ..
+            },
+        ) => authorization.check(&wanted, &signature, now),
+        _ => Err(Invalid::new("unsupported_payload_type")),
+    }
+}
+
+/// Takes both parts of the message apart.
+fn read(call: &PaymentCall) -> Result<(Wanted, Payload), Invalid> {
+    let invalid = |_| Invalid::new("invalid_payload");
+    let scheme = |scheme: &str| match scheme {
+        "exact" => Ok(()),
+        _ => Err(Invalid::new("invalid_exact_evm_scheme")),
+    };
+    let (accepted, wanted, payload) = match call.version() {
+        Version::V1 => {
+            let payment: v1::PaymentPayload =
+                serde_json::from_slice(call.payload()).map_err(invalid)?;
+            let wanted: v1::PaymentRequirements =
+                serde_json::from_slice(call.requirements()).map_err(invalid)?;
+            scheme(&payment.scheme).and(scheme(&wanted.scheme))?;
+            let extra = wanted.extra.unwrap_or_default();
+            let amount = wanted.max_amount_required;
+            let wanted = (wanted.network, amount, wanted.asset, wanted.pay_to, extra);
+            (payment.network, wanted, payment.payload)
+        }
+        Version::V2 => {
+            let payment: v2::PaymentPayload =
+                serde_json::from_slice(call.payload()).map_err(invalid)?;
+            let wanted: v2::PaymentRequirements =
+                serde_json::from_slice(call.requirements()).map_err(invalid)?;
+            scheme(&payment.accepted.scheme).and(scheme(&wanted.scheme))?;
+            let wanted = (
+                wanted.network,
+                wanted.amount,
+                wanted.asset,
+                wanted.pay_to,
+                wanted.extra,
+            );
+            (payment.accepted.network, wanted, payment.payload)
+        }
+    };
+    let (network, amount, asset, pay_to, extra) = wanted;
+    if accepted != network {
+        return Err(Invalid::new("invalid_exact_evm_network_mismatch"));
+    }
+    let network: Network = network
+        .parse()
+        .map_err(|_| Invalid::new("invalid_network"))?;
+    let address = |text: &str| {
+        Address::read(&network, text).ok_or(Invalid::new("invalid_payment_requirements"))
+    };
+    let (asset, pay_to) = (address(&asset)?, address(&pay_to)?);
+    let payload = serde_json::from_str(payload.get()).map_err(invalid)?;
+    Ok((
+        Wanted {
+            network,
+            amount,
+            asset,
+            pay_to,
+            extra,
+        },
+        payload,
+    ))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload {
+    #[serde(default)]
+    signature: String,
+    authorization: Option<Authorization>,
+    permit2_authorization: Option<Permit2Authorization>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Authorization {
+    from: String,
+    to: String,
+    value: Amount,
+    valid_after: Amount,
+    valid_before: Amount,
+    nonce: String,
+}
+
+impl Authorization {
+    fn check(self, wanted: &Wanted, signature: &str, now: Option<u64>) -> Result<Checked, Invalid> {
+        let invalid = |reason| Invalid {
+            reason,
+            payer: Some(self.from.clone()),
+        };
+        let text = |name: &str| wanted.extra.read::<String>(name).ok().flatten();
+        let missing = || invalid("invalid_exact_evm_missing_eip712_domain");
+        let name = text("name").ok_or_else(missing)?;
+        let version = text("version").ok_or_else(missing)?;
+        let chain_id = wanted
+            .network
+            .evm_chain_id()
+            .ok_or(Invalid::new("invalid_network"))?;
+        let malformed = || invalid("invalid_payload");
+        let transfer = Transfer {
+            from: hex::bytes(&self.from).ok_or_else(malformed)?,
+            to: hex::bytes(&self.to).ok_or_else(malformed)?,
+            value: self.value,
+            valid_after: self.valid_after,
+            valid_before: self.valid_before,
+            nonce: hex::bytes(&self.nonce).ok_or_else(malformed)?,
+        };
+        let token = evm(&wanted.asset);
+        let domain = Token {
+            name: &name,
+            version: &version,
+            chain_id,
+            address: token,
+        };
+        if signature::signer(&transfer.digest(&domain), signature) != Some(transfer.from) {
+            return Err(invalid("invalid_exact_evm_signature"));
+        }
+        if transfer.to != evm(&wanted.pay_to) {
+            return Err(invalid("invalid_exact_evm_recipient_mismatch"));
+        }
+        if now.is_some_and(|now| transfer.valid_before < Amount::from(now + MARGIN)) {
+            return Err(invalid(
+                "invalid_exact_evm_payload_authorization_valid_before",
+            ));
+        }
+        if now.is_some_and(|now| transfer.valid_after > Amount::from(now)) {
+            return Err(invalid(
+                "invalid_exact_evm_payload_authorization_valid_after",
+            ));
+        }
+        if transfer.value != wanted.amount {
+            return Err(invalid(
+                "invalid_exact_evm_payload_authorization_value_mismatch",
+            ));
+        }
+        Ok(Checked {
+            network: wanted.network.clone(),
+            asset: wanted.asset.clone(),
+            payer: Address::evm(transfer.from),
+            pay_to: wanted.pay_to.clone(),
+            amount: transfer.value,
+            once: (chain_id, token, transfer.from, transfer.nonce),
+            over_permit2: false,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Permit2Authorization {
+    from: String,
+    permitted: Permitted,
+    spender: String,
+    nonce: Amount,
+    deadline: Amount,
+    witness: Witness,
+}
+
+#[derive(Deserialize)]
+struct Permitted {
+    token: String,
+    amount: Amount,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Witness {
+    to: String,
+    valid_after: Amount,
+}
+
+impl Permit2Authorization {
+    fn check(self, wanted: &Wanted, signature: &str, now: Option<u64>) -> Result<Checked, Invalid> {
+        let invalid = |reason| Invalid {
+            reason,
+            payer: Some(self.from.clone()),
+        };
+        let chain_id = wanted
+            .network
+            .evm_chain_id()
+            .ok_or(Invalid::new("invalid_network"))?;
+        let malformed = || invalid("invalid_payload");
+        let from: [u8; 20] = hex::bytes(&self.from).ok_or_else(malformed)?;
+        let permit = Permit {
+            token: hex::bytes(&self.permitted.token).ok_or_else(malformed)?,
+            amount: self.permitted.amount,
+            spender: hex::bytes(&self.spender).ok_or_else(malformed)?,
+            nonce: self.nonce,
+            deadline: self.deadline,
+            to: hex::bytes(&self.witness.to).ok_or_else(malformed)?,
+            valid_after: self.witness.valid_after,
+        };
+        if permit.spender != evm(&PERMIT2_EXACT_PROXY) {
+            return Err(invalid("invalid_permit2_spender"));
+        }
+        if permit.to != evm(&wanted.pay_to) {
+            return Err(invalid("invalid_permit2_recipient_mismatch"));
+        }
+        if now.is_some_and(|now| permit.deadline < Amount::from(now + MARGIN)) {
+            return Err(invalid("permit2_deadline_expired"));
+        }
+        if now.is_some_and(|now| permit.valid_after > Amount::from(now)) {
+            return Err(invalid("permit2_not_yet_valid"));
+        }
+        if permit.amount != wanted.amount {
+            return Err(invalid("permit2_amount_mismatch"));
+        }
+        if permit.token != evm(&wanted.asset) {
+            return Err(invalid("permit2_token_mismatch"));
+        }
+        if signature::signer(&permit.digest(chain_id), signature) != Some(from) {
+            return Err(invalid("invalid_permit2_signature"));
+        }
+        Ok(Checked {
+            network: wanted.network.clone(),
+            asset: wanted.asset.clone(),
+            payer: Address::evm(from),
+            pay_to: wanted.pay_to.clone(),
+            amount: permit.amount,
+            once: (chain_id, evm(&PERMIT2), from, permit.nonce.to_be_bytes()),
+            over_permit2: true,
+        })
+    }
+}

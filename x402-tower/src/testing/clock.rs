@@ -1,0 +1,127 @@
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::clock::Clock;
+
+/// A clock that stands still until it is told to go on.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use x402_tower::clock::Clock;
+/// use x402_tower::testing::ManualClock;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let clock = Arc::new(ManualClock::new(Duration::from_secs(1_790_000_000)));
+/// let alarm = tokio::spawn(clock.sleep(Duration::from_secs(5)));
+/// clock.sleepers(1).await;
+/// clock.advance(Duration::from_secs(5));
+/// alarm.await.unwrap();
+/// assert_eq!(clock.now().as_secs(), 1_790_000_005);
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct ManualClock {
+    state: Mutex<State>,
+    more_sleepers: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    now: Duration,
+    count: u64,
+    sleepers: BTreeMap<(Duration, u64), oneshot::Sender<()>>,
+}
+
+impl ManualClock {
+    /// A clock that shows this time since the beginning of 1970.
+    pub fn new(now: Duration) -> Self {
+        let state = State {
+            now,
+            count: 0,
+            sleepers: BTreeMap::new(),
+        };
+        Self {
+            state: Mutex::new(state),
+            more_sleepers: Notify::new(),
+        }
+    }
+
+    /// A clock that shows some time, ready to be shared.
+    pub fn shared() -> Arc<Self> {
+        Arc::new(Self::new(Duration::from_secs(1_790_000_000)))
+    }
+
+    /// Lets time pass, and wakes whoever has slept for long enough.
+    pub fn advance(&self, by: Duration) {
+        let mut state = self.lock();
+        state.now += by;
+        let later = (state.now + Duration::from_nanos(1), 0);
+        let sleeping = state.sleepers.split_off(&later);
+        for sleeper in std::mem::replace(&mut state.sleepers, sleeping).into_values() {
+            // Whoever does not listen any more need not be woken.
+            let _ = sleeper.send(());
+        }
+    }
+
+    /// Waits until at least so many are asleep for at least this long.
+    pub async fn sleepers_for(&self, many: usize, at_least: Duration) {
+        loop {
+            let more = self.more_sleepers.notified();
+            if self.count(at_least) >= many {
+                return;
+            }
+            more.await;
+        }
+    }
+
+    /// Waits until at least so many are asleep.
+    pub async fn sleepers(&self, many: usize) {
+        self.sleepers_for(many, Duration::ZERO).await;
+    }
+
+    fn count(&self, at_least: Duration) -> usize {
+        let state = self.lock();
+        let until = state.now + at_least;
+        state
+            .sleepers
+            .iter()
+            .filter(|((at, _), sleeper)| *at >= until && !sleeper.is_closed())
+            .count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Duration {
+        self.lock().now
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let (wake, woken) = oneshot::channel();
+        let mut state = self.lock();
+        let place = (state.now + duration, state.count);
+        state.count += 1;
+        if duration.is_zero() {
+            let _ = wake.send(());
+        } else {
+            state.sleepers.insert(place, wake);
+        }
+        drop(state);
+        self.more_sleepers.notify_waiters();
+        Box::pin(async move {
+            // A clock that is gone leaves its sleepers asleep.
+            if woken.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! What tests need: a clock that stands still, payments out of nothing, and the acceptance suite of ledgers.
+
+mod clock;
+
+pub use self::clock::ManualClock;
