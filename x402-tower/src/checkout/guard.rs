@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use crate::ledger::{BodyDigest, Delivery, Handed, KeptAnswer, Ledger as _, Release, Token};
+use super::seen::Seen;
+use crate::ledger::{Delivery, Handed, KeptAnswer, Ledger as _, Release, Token};
 use crate::log::{self, Chain};
 use crate::till::Till;
 
@@ -71,46 +72,42 @@ pub(crate) async fn release(till: &Till, token: Token, how: Release) {
 #[derive(Debug)]
 pub(crate) struct Handover {
     till: Arc<Till>,
-    token: Option<Token>,
+    token: Token,
     handed: Handed,
+    seen: Option<Seen>,
 }
 
 impl Handover {
     pub(crate) const fn new(till: Arc<Till>, token: Token) -> Self {
         Self {
             till,
-            token: Some(token),
-            handed: Handed::new(Delivery::Undelivered, false, BodyDigest::UNREAD),
+            token,
+            handed: Handed::new(Delivery::Undelivered),
+            seen: None,
         }
     }
 
-    /// The handler has given an answer that is charged for, having read this much of the request.
-    pub(crate) const fn answered(&mut self, body: BodyDigest) {
+    /// The handler has given an answer that is charged for. It may still be reading the request.
+    pub(crate) fn answered(&mut self, seen: Seen) {
         self.handed.answered = true;
-        self.handed.body = body;
+        self.seen = Some(seen);
     }
 
-    /// All of it was handed over to the connection; here it is, if it is to be kept.
-    pub(crate) fn delivered(mut self, answer: Option<KeptAnswer>) {
-        self.handed.delivery = Delivery::Delivered;
-        if answer.is_some() {
-            self.handed.answer = answer;
-        }
-    }
-
-    /// Keeps an answer before it is known whether it arrives.
+    /// Keeps an answer, whether it arrives or not.
     pub(crate) fn keep(&mut self, answer: KeptAnswer) {
         self.handed.answer = Some(answer);
+    }
+
+    /// All of it was handed over to the connection.
+    pub(crate) fn delivered(mut self) {
+        self.handed.delivery = Delivery::Delivered;
     }
 }
 
 impl Drop for Handover {
     fn drop(&mut self) {
-        let Some(token) = self.token.take() else {
-            return;
-        };
-        let till = Arc::clone(&self.till);
-        let handed = self.handed.clone();
+        let (till, token, mut handed) = (Arc::clone(&self.till), self.token, self.handed.clone());
+        handed.body = self.seen.as_ref().map(Seen::digest);
         self.till.home.finish(async move {
             if let Err(error) = till.ledger.deliver(&token, &handed).await {
                 log::warning!("a delivery could not be noted"; error = Chain(&error), key = token.key());

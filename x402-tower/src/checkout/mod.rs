@@ -17,6 +17,7 @@ mod policy;
 mod quoted;
 mod refusal;
 mod reply;
+mod seen;
 mod verify;
 mod window;
 
@@ -32,5 +33,6 @@ pub(crate) use self::policy::{Budgets, ChargeWhen, Dynamic, FreeWhen, Policy, Pr
 pub(crate) use self::refusal::Refusal;
 pub use self::reply::Reply;
 pub(crate) use self::reply::receipt_header;
+pub(crate) use self::seen::{Seen, Tally};
 pub(crate) use self::verify::Verified;
 pub(crate) use self::window::can_settle;

@@ -98,8 +98,11 @@ impl Watch {
     }
 
     /// Everything has been handed over.
-    fn end(self) {
-        self.handover.delivered(self.copy.map(Copy::finish));
+    fn end(mut self) {
+        if let Some(copy) = self.copy {
+            self.handover.keep(copy.finish());
+        }
+        self.handover.delivered();
     }
 }
 
@@ -143,7 +146,7 @@ impl<RB: Body> ResponseBody<RB> {
 
 fn delivered(handover: &mut Option<Handover>) {
     if let Some(handover) = handover.take() {
-        handover.delivered(None);
+        handover.delivered();
     }
 }
 

@@ -11,9 +11,10 @@ use tower_service::Service;
 use super::capture::{Capture, Captured};
 use super::goods::{Buyer, Goods, Judged, Packed, judge_paid, judge_sale, ours};
 use super::reading::{ReadBody, Reading, Until};
-use super::request_body::{Seen, Tally};
 use super::{RequestBody, ResponseBody};
-use crate::checkout::{Admission, Asked, BodyProblem, Paid, Paying, Payment, Reply, Sale, ask};
+use crate::checkout::{
+    Admission, Asked, BodyProblem, Paid, Paying, Payment, Reply, Sale, Seen, Tally, ask,
+};
 use crate::ledger::{BodyDigest, KeptAnswer};
 use crate::settlement::{Answered, Settling, admit, settle};
 
@@ -44,7 +45,7 @@ pin_project! {
         /// The answer is read before it is given out.
         Capture { capture: Capture<RB>, sold: Option<Box<(Goods, Buyer)>> },
         /// The money moves.
-        Settle { settling: Settling, packed: Option<Box<Packed<RB>>> },
+        Settle { settling: Settling, packed: Option<Box<(Packed<RB>, Seen)>> },
         /// There is an answer.
         Answer { response: Option<Response<ResponseBody<RB>>> },
         Done,
@@ -239,10 +240,17 @@ where
     /// The answer against the money, if that has not moved yet.
     fn deal(packed: Packed<RB>, buyer: Buyer, kept: Option<KeptAnswer>) -> Self {
         match buyer {
-            Buyer::Sale(sale, body) => Self::Settle {
-                settling: settle(*sale, Some(Answered { body, answer: kept })),
-                packed: Some(Box::new(packed)),
-            },
+            Buyer::Sale(sale, seen) => {
+                let answered = Answered {
+                    body: seen.digest(),
+                    answer: kept,
+                };
+                let settling = settle(*sale, Some(answered));
+                Self::Settle {
+                    settling,
+                    packed: Some(Box::new((packed, seen))),
+                }
+            }
             Buyer::Paid(mut handover, receipt) => {
                 if let Some(kept) = kept {
                     handover.keep(kept);
@@ -312,7 +320,7 @@ where
                     };
                     match response {
                         Ok(response) => {
-                            State::after_answer(judge_sale(response, sale, seen.digest()))
+                            State::after_answer(judge_sale(response, sale, seen.clone()))
                         }
                         Err(error) => {
                             let Sale { claim, .. } = *sale;
@@ -327,7 +335,7 @@ where
                     let Some(paid) = paid.take() else {
                         return polled_too_often();
                     };
-                    State::after_answer(judge_paid(response, *paid, seen.digest()))
+                    State::after_answer(judge_paid(response, *paid, seen.clone()))
                 }
                 StateProjection::Capture { capture, sold } => {
                     let captured = ready!(capture.poll(cx));
@@ -344,7 +352,9 @@ where
                     };
                     State::answer(match settled {
                         Ok(charged) => {
-                            let (receipt, handover) = charged.into_parts();
+                            let (receipt, mut handover) = charged.into_parts();
+                            let (packed, seen) = *packed;
+                            handover.answered(seen);
                             packed.ship(handover, &receipt)
                         }
                         Err(reply) => ours(*reply),

@@ -7,8 +7,8 @@ use http_body::Body;
 use super::body::{Copy, Watch};
 use super::capture::Captured;
 use super::{ResponseBody, dress};
-use crate::checkout::{AnswerHead, Handover, Paid, Policy, Reply, Sale};
-use crate::ledger::{BodyDigest, KeptAnswer, Receipt};
+use crate::checkout::{AnswerHead, Handover, Paid, Policy, Reply, Sale, Seen};
+use crate::ledger::{KeptAnswer, Receipt};
 use crate::proto::Version;
 
 /// The head of an answer that is sold, and what there is to know about handing it over.
@@ -29,8 +29,8 @@ pub(super) struct Goods {
 /// Who gets an answer, and how it stands with the money.
 #[derive(Debug)]
 pub(super) enum Buyer {
-    /// It has still to move. With as much as the handler has read of the request.
-    Sale(Box<Sale>, BodyDigest),
+    /// It has still to move. With what the handler sees of the request.
+    Sale(Box<Sale>, Seen),
     /// It has moved.
     Paid(Handover, Receipt),
 }
@@ -54,7 +54,7 @@ pub(super) enum Judged<RB> {
 pub(super) fn judge_sale<RB: Body>(
     response: Response<RB>,
     sale: Box<Sale>,
-    seen: BodyDigest,
+    seen: Seen,
 ) -> Judged<RB> {
     let (parts, body) = response.into_parts();
     let policy = &sale.asked.policy;
@@ -69,11 +69,7 @@ pub(super) fn judge_sale<RB: Body>(
 
 /// Judges the answer to a payment that has moved money. One that is not worth its price leaves the buyer something to
 /// ask for.
-pub(super) fn judge_paid<RB: Body>(
-    response: Response<RB>,
-    paid: Paid,
-    seen: BodyDigest,
-) -> Judged<RB> {
+pub(super) fn judge_paid<RB: Body>(response: Response<RB>, paid: Paid, seen: Seen) -> Judged<RB> {
     let (mut parts, body) = response.into_parts();
     let Paid {
         policy,

@@ -1,15 +1,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::digest::Hasher;
-use crate::ledger::BodyDigest;
+use crate::checkout::Tally;
 
 pin_project! {
     /// The body of a request behind a gate: the client's own, watched as the handler reads it.
@@ -129,67 +127,6 @@ impl<B> fmt::Debug for RequestBody<B> {
         f.debug_struct("RequestBody")
             .field("tally", &self.tally)
             .finish_non_exhaustive()
-    }
-}
-
-/// As much as has been read of a body. One half is with the body, the other with whoever wants to know.
-#[derive(Clone, Debug)]
-pub(super) struct Tally(Arc<Mutex<Read>>);
-
-#[derive(Debug)]
-struct Read {
-    hasher: Hasher,
-    length: u64,
-    complete: bool,
-}
-
-impl Tally {
-    pub(super) fn new() -> Self {
-        let read = Read {
-            hasher: Hasher::new(),
-            length: 0,
-            complete: false,
-        };
-        Self(Arc::new(Mutex::new(read)))
-    }
-
-    pub(super) fn digest(&self) -> BodyDigest {
-        let read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        BodyDigest::new(
-            read.length,
-            read.complete,
-            Some(read.hasher.clone().finish()),
-        )
-    }
-
-    fn read(&self, data: &Bytes) {
-        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        read.hasher.update(data);
-        read.length += data.len() as u64;
-    }
-
-    fn end(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .complete = true;
-    }
-}
-
-/// What a handler has seen of a request's body.
-#[derive(Debug)]
-pub(super) enum Seen {
-    /// There was nothing to see.
-    Empty,
-    Tally(Tally),
-}
-
-impl Seen {
-    pub(super) fn digest(&self) -> BodyDigest {
-        match self {
-            Self::Empty => BodyDigest::new(0, true, None),
-            Self::Tally(tally) => tally.digest(),
-        }
     }
 }
 

@@ -202,20 +202,20 @@ pub struct Handed {
     pub delivery: Delivery,
     /// The answer, if it is kept only now.
     pub answer: Option<KeptAnswer>,
-    /// What is known of the body of the request.
-    pub body: BodyDigest,
+    /// What is known of the body of the request, if the handler has run.
+    pub body: Option<BodyDigest>,
     /// Whether the handler has given an answer that is charged for.
     pub answered: bool,
 }
 
 impl Handed {
     /// An answer that ended so.
-    pub const fn new(delivery: Delivery, answered: bool, body: BodyDigest) -> Self {
+    pub const fn new(delivery: Delivery) -> Self {
         Self {
             delivery,
             answer: None,
-            body,
-            answered,
+            body: None,
+            answered: false,
         }
     }
 }

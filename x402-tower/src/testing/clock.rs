@@ -69,30 +69,36 @@ impl ManualClock {
         }
     }
 
-    /// Waits until at least so many are asleep for at least this long.
-    pub async fn sleepers_for(&self, many: usize, at_least: Duration) {
+    /// Waits until at least so many are asleep.
+    pub async fn sleepers(&self, many: usize) {
+        self.wait_until(|sleepers, _| sleepers.len() >= many).await;
+    }
+
+    /// Waits until somebody has exactly this long left to sleep.
+    pub async fn sleeper_for(&self, left: Duration) {
+        self.wait_until(|sleepers, now| sleepers.contains(&(now + left)))
+            .await;
+    }
+
+    async fn wait_until(&self, enough: impl Fn(&[Duration], Duration) -> bool) {
         loop {
             let more = self.more_sleepers.notified();
-            if self.count(at_least) >= many {
+            let (sleepers, now) = self.awake_at();
+            if enough(&sleepers, now) {
                 return;
             }
             more.await;
         }
     }
 
-    /// Waits until at least so many are asleep.
-    pub async fn sleepers(&self, many: usize) {
-        self.sleepers_for(many, Duration::ZERO).await;
-    }
-
-    fn count(&self, at_least: Duration) -> usize {
+    /// When those who are asleep wake up, and what time it is.
+    fn awake_at(&self) -> (Vec<Duration>, Duration) {
         let state = self.lock();
-        let until = state.now + at_least;
-        state
+        let listening = state
             .sleepers
             .iter()
-            .filter(|((at, _), sleeper)| *at >= until && !sleeper.is_closed())
-            .count()
+            .filter(|(_, sleeper)| !sleeper.is_closed());
+        (listening.map(|((at, _), _)| *at).collect(), state.now)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

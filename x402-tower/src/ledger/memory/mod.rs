@@ -400,7 +400,7 @@ impl Ledger for MemoryLedger {
                 let details = Arc::make_mut(details);
                 details.delivery = handed.delivery;
                 details.answered |= handed.answered;
-                details.body = handed.body;
+                details.body = handed.body.unwrap_or(details.body);
                 keep_until = details.keep_until;
                 if let Some(answer) = &handed.answer {
                     details.answer = Some(answer.clone());

@@ -1,0 +1,255 @@
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request};
+use x402_tower::ledger::MemoryLedger;
+use x402_tower::local::{LocalFacilitator, LocalTransfer};
+use x402_tower::money::{Address, Amount, Network, Registry};
+use x402_tower::telemetry::Event;
+use x402_tower::testing::ManualClock;
+use x402_tower::{Builder, RouteBuilder, X402};
+
+use crate::buyer::{get, paying};
+use crate::{Answer, App, Buyer, Challenge, Handler, Route, Running, Spy, body, handler, send};
+
+/// A seller on some network, with routes, a facilitator and a ledger that are looked at, and a clock that stands still.
+#[derive(Debug)]
+pub struct Shop {
+    /// What time it is.
+    pub clock: Arc<ManualClock>,
+    /// Who moves the money.
+    pub facilitator: LocalFacilitator,
+    /// What is written down.
+    pub ledger: Spy,
+    /// The seller.
+    pub x402: X402,
+    events: Arc<Mutex<Vec<&'static str>>>,
+    running: Running,
+}
+
+/// Sets up a [`Shop`].
+pub struct ShopBuilder {
+    clock: Arc<ManualClock>,
+    facilitator: LocalFacilitator,
+    ledger: Spy,
+    builder: Builder,
+    events: Arc<Mutex<Vec<&'static str>>>,
+    routes: Vec<(&'static str, Option<Configure>, Handler)>,
+}
+
+type Configure = Box<dyn FnOnce(&X402) -> RouteBuilder>;
+
+/// How long a settlement waits between its tries, until its request is answered.
+const PAUSES: [Duration; 6] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(5),
+    Duration::from_secs(5),
+];
+
+/// Who is paid.
+pub const PAYEE: &str = "0x1111111111111111111111111111111111111111";
+/// Where it is, as its clients see it.
+pub const PUBLIC_URL: &str = "https://shop.example/api";
+
+impl Shop {
+    /// Sets up a shop.
+    pub fn builder() -> ShopBuilder {
+        Self::builder_with(|ledger| ledger)
+    }
+
+    /// Sets up a shop with a ledger of other bounds.
+    pub fn builder_with(
+        bounds: impl FnOnce(
+            x402_tower::ledger::MemoryLedgerBuilder,
+        ) -> x402_tower::ledger::MemoryLedgerBuilder,
+    ) -> ShopBuilder {
+        let clock = ManualClock::shared();
+        let facilitator = LocalFacilitator::with_clock(clock.clone());
+        let ledger = Spy::new(bounds(MemoryLedger::builder().clock(clock.clone())).build());
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&events);
+        let builder = X402::builder()
+            .facilitator(facilitator.clone())
+            .ledger(ledger.clone())
+            .clock(clock.clone())
+            .secret(*b"a secret that all replicas share")
+            .public_url(PUBLIC_URL)
+            .pay_to("base-sepolia", PAYEE)
+            .observer(move |event: &Event<'_>| told.lock().unwrap().push(name(event)));
+        ShopBuilder {
+            clock,
+            facilitator,
+            ledger,
+            builder,
+            events,
+            routes: Vec::new(),
+        }
+    }
+
+    /// A shop with one route, `/goods`, for a cent.
+    pub async fn simple<A: App>() -> Self {
+        Self::builder()
+            .sell("/goods", |x402| x402.route("$0.01"), goods())
+            .open::<A>()
+            .await
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.running.address
+    }
+
+    /// The buyer of this number.
+    pub fn buyer(&self, number: u64) -> Buyer {
+        Buyer::new(number, self.clock.clone())
+    }
+
+    /// Sends a request.
+    pub async fn send(&self, request: Request<Bytes>) -> Answer {
+        send(self.address(), request).await
+    }
+
+    /// Asks what something costs.
+    pub async fn challenge(&self, path: &str) -> Challenge {
+        Challenge::of(&self.send(get(path)).await)
+    }
+
+    /// Asks what something costs, and pays for it.
+    pub async fn pay(&self, buyer: &Buyer, path: &str) -> HeaderValue {
+        buyer.pay(&self.challenge(path).await)
+    }
+
+    /// Buys something.
+    pub async fn buy(&self, buyer: &Buyer, path: &str) -> Answer {
+        let payment = self.pay(buyer, path).await;
+        self.send(paying(get(path), &payment)).await
+    }
+
+    /// Sends a request, and lets time pass while it waits for the outcome of its settlement.
+    pub async fn send_and_wait(&self, request: Request<Bytes>) -> Answer {
+        let mut sending = tokio::spawn(send(self.address(), request));
+        for pause in PAUSES {
+            tokio::select! {
+                answer = &mut sending => return answer.unwrap(),
+                () = self.clock.sleeper_for(pause) => self.clock.advance(pause),
+            }
+        }
+        sending.await.unwrap()
+    }
+
+    /// The money that has moved.
+    pub fn transfers(&self) -> Vec<LocalTransfer> {
+        self.facilitator.transfers()
+    }
+
+    /// Asserts that the money has moved so many times.
+    #[track_caller]
+    pub fn assert_charges(&self, charges: usize) {
+        assert_eq!(self.transfers().len(), charges, "{:?}", self.transfers());
+    }
+
+    /// What the operator was told.
+    pub fn events(&self) -> Vec<&'static str> {
+        self.events.lock().unwrap().clone()
+    }
+
+    /// Leaves a buyer this much of the token.
+    pub fn leave(&self, buyer: &Buyer, balance: u64) {
+        let network = Network::BASE_SEPOLIA;
+        let usdc = usdc();
+        self.facilitator
+            .fund(&network, &usdc, buyer.address(), Amount::from(balance));
+    }
+}
+
+/// The token that is paid with.
+pub fn usdc() -> Address {
+    Registry::new()
+        .dollar(&Network::BASE_SEPOLIA)
+        .unwrap()
+        .address
+}
+
+/// A handler that gives the goods.
+pub fn goods() -> Handler {
+    handler(|_| async { Ok(http::Response::new(body("the goods"))) })
+}
+
+fn name(event: &Event<'_>) -> &'static str {
+    match event {
+        Event::Settled { .. } => "settled",
+        Event::SettlementRefused { .. } => "settlement refused",
+        Event::Parked { .. } => "parked",
+        Event::Unconfirmed { .. } => "unconfirmed",
+        Event::Unresolved { .. } => "unresolved",
+        Event::OwedRefund { .. } => "owed refund",
+        _ => "something new",
+    }
+}
+
+impl ShopBuilder {
+    /// Sets up the seller otherwise.
+    pub fn seller(mut self, configure: impl FnOnce(Builder) -> Builder) -> Self {
+        self.builder = configure(self.builder);
+        self
+    }
+
+    /// Sets up the seller otherwise, with a look at the facilitator.
+    pub fn seller_with(
+        mut self,
+        configure: impl FnOnce(Builder, &LocalFacilitator) -> Builder,
+    ) -> Self {
+        self.builder = configure(self.builder, &self.facilitator);
+        self
+    }
+
+    /// Sells something.
+    pub fn sell(
+        mut self,
+        path: &'static str,
+        configure: impl FnOnce(&X402) -> RouteBuilder + 'static,
+        handler: Handler,
+    ) -> Self {
+        self.routes.push((path, Some(Box::new(configure)), handler));
+        self
+    }
+
+    /// Gives something away.
+    pub fn give(mut self, path: &'static str, handler: Handler) -> Self {
+        self.routes.push((path, None, handler));
+        self
+    }
+
+    /// Opens the shop.
+    pub async fn open<A: App>(self) -> Shop {
+        let x402 = self.builder.build().unwrap();
+        let routes = self
+            .routes
+            .into_iter()
+            .map(|(path, configure, handler)| Route {
+                path,
+                gate: configure.map(|configure| configure(&x402).build().unwrap()),
+                handler,
+            })
+            .collect();
+        Shop {
+            clock: self.clock,
+            facilitator: self.facilitator,
+            ledger: self.ledger,
+            x402,
+            events: self.events,
+            running: A::start(routes).await,
+        }
+    }
+}
+
+impl std::fmt::Debug for ShopBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShopBuilder").finish_non_exhaustive()
+    }
+}

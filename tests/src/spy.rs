@@ -1,0 +1,208 @@
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use x402_tower::ledger::{
+    Claim, Claimed, Due, Fenced, Found, Handed, Identity, Intent, Ledger, LedgerError,
+    MemoryLedger, Parked, Release, Rerun, Settled, Token, Unresolved,
+};
+use x402_tower::scheme::Key;
+
+/// A ledger that tells what is written down, and fails on demand.
+#[derive(Clone)]
+pub struct Spy(Arc<Inner>);
+
+struct Inner {
+    ledger: MemoryLedger,
+    seen: Mutex<Vec<Verb>>,
+    more: Notify,
+    broken: AtomicBool,
+    fail_commits: AtomicUsize,
+}
+
+/// What was written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// A payment was claimed.
+    Claim,
+    /// Its settlement began.
+    Begin,
+    /// The money has moved.
+    Commit,
+    /// It is not known whether the money has moved.
+    Park,
+    /// The payment was given back after an answer.
+    Release,
+    /// The payment was given back without an answer.
+    Abort,
+    /// Its answer is produced again.
+    Rerun,
+    /// Its answer was handed over.
+    Delivered,
+    /// Its answer was not handed over.
+    Undelivered,
+    /// It will not be known whether the money has moved.
+    GiveUp,
+}
+
+impl Spy {
+    /// Watches a ledger.
+    pub fn new(ledger: MemoryLedger) -> Self {
+        Self(Arc::new(Inner {
+            ledger,
+            seen: Mutex::default(),
+            more: Notify::new(),
+            broken: AtomicBool::new(false),
+            fail_commits: AtomicUsize::new(0),
+        }))
+    }
+
+    /// What was written down so far.
+    pub fn seen(&self) -> Vec<Verb> {
+        self.0.seen.lock().unwrap().clone()
+    }
+
+    /// How often something was written down.
+    pub fn count(&self, verb: Verb) -> usize {
+        self.seen().iter().filter(|seen| **seen == verb).count()
+    }
+
+    /// Waits until something has been written down so many times.
+    pub async fn wait_for(&self, verb: Verb, times: usize) {
+        loop {
+            let more = self.0.more.notified();
+            if self.count(verb) >= times {
+                return;
+            }
+            more.await;
+        }
+    }
+
+    /// Answers nothing from now on, or does again.
+    pub fn break_down(&self, broken: bool) {
+        self.0.broken.store(broken, Ordering::SeqCst);
+    }
+
+    /// Fails to write down the next so many commits.
+    pub fn fail_commits(&self, times: usize) {
+        self.0.fail_commits.store(times, Ordering::SeqCst);
+    }
+
+    fn check(&self) -> Result<(), LedgerError> {
+        match self.0.broken.load(Ordering::SeqCst) {
+            true => Err(LedgerError::unavailable("the database at 10.0.0.7 is down")),
+            false => Ok(()),
+        }
+    }
+
+    fn note(&self, verb: Verb) {
+        self.0.seen.lock().unwrap().push(verb);
+        self.0.more.notify_waiters();
+    }
+
+    fn note_done(&self, fenced: Fenced, verb: Verb) -> Fenced {
+        if fenced == Fenced::Done {
+            self.note(verb);
+        }
+        fenced
+    }
+}
+
+impl fmt::Debug for Spy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Spy").field(&self.seen()).finish()
+    }
+}
+
+impl Ledger for Spy {
+    async fn find(&self, identity: &Identity) -> Result<Option<Found>, LedgerError> {
+        self.check()?;
+        self.0.ledger.find(identity).await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, LedgerError> {
+        self.check()?;
+        let claimed = self.0.ledger.claim(claim).await?;
+        if let Claimed::Fresh(_) = claimed {
+            self.note(Verb::Claim);
+        }
+        Ok(claimed)
+    }
+
+    async fn begin_settlement(
+        &self,
+        token: &Token,
+        intent: &Intent,
+        lease: Duration,
+    ) -> Result<Fenced, LedgerError> {
+        self.check()?;
+        let fenced = self.0.ledger.begin_settlement(token, intent, lease).await?;
+        Ok(self.note_done(fenced, Verb::Begin))
+    }
+
+    async fn commit(&self, token: &Token, settled: &Settled) -> Result<Fenced, LedgerError> {
+        self.check()?;
+        let failing = self
+            .0
+            .fail_commits
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        if failing.is_ok() {
+            return Err(LedgerError::unavailable("the disk is full"));
+        }
+        let fenced = self.0.ledger.commit(token, settled).await?;
+        Ok(self.note_done(fenced, Verb::Commit))
+    }
+
+    async fn park(&self, token: &Token, parked: &Parked) -> Result<Fenced, LedgerError> {
+        self.check()?;
+        let fenced = self.0.ledger.park(token, parked).await?;
+        Ok(self.note_done(fenced, Verb::Park))
+    }
+
+    async fn release(&self, token: &Token, release: Release) -> Result<Fenced, LedgerError> {
+        self.check()?;
+        let fenced = self.0.ledger.release(token, release).await?;
+        let verb = if release == Release::Aborted {
+            Verb::Abort
+        } else {
+            Verb::Release
+        };
+        Ok(self.note_done(fenced, verb))
+    }
+
+    async fn give_up(&self, token: &Token, unresolved: &Unresolved) -> Result<Fenced, LedgerError> {
+        self.check()?;
+        let fenced = self.0.ledger.give_up(token, unresolved).await?;
+        Ok(self.note_done(fenced, Verb::GiveUp))
+    }
+
+    async fn rerun(&self, key: &Key, most: u8) -> Result<Rerun, LedgerError> {
+        self.check()?;
+        let rerun = self.0.ledger.rerun(key, most).await?;
+        if let Rerun::Granted(_) = rerun {
+            self.note(Verb::Rerun);
+        }
+        Ok(rerun)
+    }
+
+    async fn deliver(&self, token: &Token, handed: &Handed) -> Result<Fenced, LedgerError> {
+        self.check()?;
+        let fenced = self.0.ledger.deliver(token, handed).await?;
+        let delivered = handed.delivery == x402_tower::ledger::Delivery::Delivered;
+        Ok(self.note_done(
+            fenced,
+            if delivered {
+                Verb::Delivered
+            } else {
+                Verb::Undelivered
+            },
+        ))
+    }
+
+    async fn due(&self, most: usize, lease: Duration) -> Result<Vec<Due>, LedgerError> {
+        self.check()?;
+        self.0.ledger.due(most, lease).await
+    }
+}

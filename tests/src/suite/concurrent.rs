@@ -1,0 +1,231 @@
+//! One payment, many requests at once.
+
+use futures_util::future::join_all;
+use http::{Method, Response, StatusCode};
+use x402_tower::proto::header::PAYMENT_REQUIRED;
+
+use crate::buyer::{get, paying, paying_v1, request};
+use crate::{Answer, App, Kitchen, Shop, Verb, body};
+
+/// Twenty requests with one payment are one run, one charge, and one answer.
+pub async fn twenty_are_one<A: App>() {
+    many_are_one::<A>(20).await;
+}
+
+/// Two hundred requests with one payment are one run, one charge, and one answer.
+pub async fn two_hundred_are_one<A: App>() {
+    many_are_one::<A>(200).await;
+}
+
+async fn many_are_one<A: App>(many: usize) {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let sending = (0..many)
+        .map(|_| tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment))));
+    let sending: Vec<_> = sending.collect();
+    kitchen.wait_started(1).await;
+    kitchen.finish(many);
+    for answer in join_all(sending).await {
+        let answer = answer.unwrap();
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        assert_eq!(answer.text(), "the goods, run 1");
+        assert!(answer.receipt().success);
+    }
+    assert_eq!((kitchen.started(), shop.facilitator.calls().settle), (1, 1));
+    shop.assert_charges(1);
+}
+
+/// Without a reference nobody can show to have paid, so only one of many gets the goods.
+pub async fn only_one_is_served_without_a_reference<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.buyer(1).pay_v1(&shop.challenge("/goods").await);
+    let sending: Vec<_> = (0..20)
+        .map(|_| {
+            tokio::spawn(crate::send(
+                shop.address(),
+                paying_v1(get("/goods"), &payment),
+            ))
+        })
+        .collect();
+    kitchen.wait_started(1).await;
+    kitchen.finish(20);
+    let answers: Vec<Answer> = join_all(sending)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    let served = answers
+        .iter()
+        .filter(|answer| answer.status == StatusCode::OK)
+        .count();
+    assert_eq!(served, 1);
+    for answer in answers {
+        assert!(answer.receipt_v1().success);
+        assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+        assert!(answer.status == StatusCode::OK || answer.problem() == "already_settled");
+    }
+    assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
+}
+
+/// A run that fails makes room for the next one that waits.
+pub async fn the_next_one_runs_if_the_first_fails<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            |x402| x402.route("$0.01"),
+            kitchen.cook(|run, _| {
+                let mut response = Response::new(body(format!("run {run}")));
+                if run < 3 {
+                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                }
+                Ok(response)
+            }),
+        )
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let sending: Vec<_> = (0..5)
+        .map(|_| tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment))))
+        .collect();
+    kitchen.wait_started(1).await;
+    kitchen.finish(5);
+    let answers = join_all(sending).await.into_iter().map(Result::unwrap);
+    let mut statuses: Vec<_> = answers.map(|answer| answer.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 200, 500, 500]);
+    assert_eq!(kitchen.started(), 3);
+    shop.assert_charges(1);
+}
+
+/// Those who wait do so for a while and not for ever, and not too many of them.
+pub async fn waiting_is_bounded<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_waiters(1))
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let first = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    kitchen.wait_started(1).await;
+    let second = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    let poll = std::time::Duration::from_millis(500);
+    shop.clock.sleeper_for(poll).await;
+    // The one place to wait is taken.
+    let third = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        (third.status, third.problem().as_str()),
+        (StatusCode::CONFLICT, "payment_in_flight")
+    );
+    assert!(third.header(http::header::RETRY_AFTER).is_some());
+    for _ in 0..20 {
+        shop.clock.sleeper_for(poll).await;
+        shop.clock.advance(poll);
+    }
+    let second = second.await.unwrap();
+    assert_eq!(
+        (second.status, second.problem().as_str()),
+        (StatusCode::CONFLICT, "payment_in_flight")
+    );
+    kitchen.finish(1);
+    assert_eq!(first.await.unwrap().status, StatusCode::OK);
+    shop.assert_charges(1);
+}
+
+/// The same payment for something else is refused at once, while the first is at work and after.
+pub async fn another_request_does_not_wait<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let first = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    kitchen.wait_started(1).await;
+    let others = || {
+        let mut authorized = get("/goods");
+        authorized
+            .headers_mut()
+            .insert("authorization", "Bearer other".parse().unwrap());
+        let mut ranged = get("/goods");
+        ranged
+            .headers_mut()
+            .insert("range", "bytes=0-1".parse().unwrap());
+        [
+            get("/goods?other"),
+            get("/goods/other"),
+            request(Method::POST, "/goods", ""),
+            authorized,
+            ranged,
+        ]
+    };
+    for other in others() {
+        let answer = shop.send(paying(other, &payment)).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{answer:?}");
+        assert_eq!(answer.problem(), "payment_for_other_request");
+    }
+    kitchen.finish(1);
+    assert_eq!(first.await.unwrap().status, StatusCode::OK);
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    for other in others() {
+        let answer = shop.send(paying(other, &payment)).await;
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (StatusCode::CONFLICT, "payment_for_other_request")
+        );
+    }
+    assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
+}
+
+/// Paid requests are bounded, in all and for each payer, before any work is done for them.
+pub async fn flights_are_bounded<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_in_flight(2).most_in_flight_per_payer(1))
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let (one, two) = (shop.buyer(1), shop.buyer(2));
+    let payment = shop.pay(&one, "/goods").await;
+    let first = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    kitchen.wait_started(1).await;
+    let again = shop.buy(&one, "/goods").await;
+    assert_eq!(
+        (again.status, again.problem().as_str()),
+        (StatusCode::TOO_MANY_REQUESTS, "too_many_payments")
+    );
+
+    let payment = shop.pay(&two, "/goods").await;
+    let second = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    kitchen.wait_started(2).await;
+    let third = shop.buy(&shop.buyer(3), "/goods").await;
+    assert_eq!(
+        (third.status, third.problem().as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "too_many_payments")
+    );
+    assert!(third.header(http::header::RETRY_AFTER).is_some());
+    assert_eq!(third.header(PAYMENT_REQUIRED), None);
+    assert_eq!(shop.facilitator.calls().verify, 2);
+    // Asking what it costs is always possible.
+    assert_eq!(
+        shop.send(get("/goods")).await.status,
+        StatusCode::PAYMENT_REQUIRED
+    );
+
+    kitchen.finish(3);
+    assert_eq!(first.await.unwrap().status, StatusCode::OK);
+    assert_eq!(second.await.unwrap().status, StatusCode::OK);
+    assert_eq!(shop.buy(&one, "/goods").await.status, StatusCode::OK);
+    shop.assert_charges(3);
+}

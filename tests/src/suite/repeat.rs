@@ -1,0 +1,331 @@
+//! A payment that comes again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::header::{AGE, SET_COOKIE};
+use http::{HeaderValue, Method, Response, StatusCode};
+use serde_json::json;
+use x402_tower::cors::REPLAYED;
+use x402_tower::proto::header::PAYMENT_REQUIRED;
+
+use crate::buyer::{encode, get, paying, request};
+use crate::{App, Challenge, Kitchen, Shop, Verb, body};
+
+/// Whoever comes again with the payment and its reference gets the same answer.
+pub async fn gets_the_kept_answer<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            |x402| x402.route("$0.01"),
+            kitchen.cook(|run, _| {
+                let mut response = Response::new(body(format!("run {run}")));
+                *response.status_mut() = StatusCode::CREATED;
+                response
+                    .headers_mut()
+                    .insert("etag", HeaderValue::from_static("\"1\""));
+                response
+                    .headers_mut()
+                    .insert(SET_COOKIE, HeaderValue::from_static("session=1"));
+                Ok(response)
+            }),
+        )
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let first = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(first.header(SET_COOKIE), Some("session=1"));
+    assert_eq!(first.header(REPLAYED), None);
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+
+    // By now the payment is over, and that does not matter.
+    shop.clock.advance(Duration::from_secs(600));
+    let again = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(again.status, StatusCode::CREATED);
+    assert_eq!(
+        (again.text(), again.header(http::header::ETAG)),
+        ("run 1", Some("\"1\""))
+    );
+    assert_eq!(
+        (again.header(REPLAYED), again.header(AGE)),
+        (Some("true"), Some("600"))
+    );
+    assert_eq!(again.header(SET_COOKIE), None);
+    assert_eq!(again.header(http::header::CACHE_CONTROL), Some("private"));
+    assert_eq!(again.receipt(), first.receipt());
+    // What HEAD would have said is what GET said.
+    let head = shop
+        .send(paying(request(Method::HEAD, "/goods", ""), &payment))
+        .await;
+    assert_eq!((head.status, head.text()), (StatusCode::CREATED, ""));
+    assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
+
+    // After a quarter of an hour it is forgotten, and too old for anything else.
+    shop.clock.advance(Duration::from_secs(301));
+    let forgotten = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        Challenge::of(&forgotten).error(),
+        "invalid_exact_evm_payload_authorization_valid_before"
+    );
+    shop.assert_charges(1);
+}
+
+/// Everything that was signed is public once it is settled, so it shows nothing; the reference never was.
+pub async fn gets_nothing_without_the_reference<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.buyer(1).payment(&shop.challenge("/goods").await);
+    let first = shop.send(paying(get("/goods"), &encode(&payment))).await;
+    assert_eq!(first.status, StatusCode::OK);
+
+    // Rebuilt from the transaction, with a reference of a challenge of one's own.
+    let thief = shop.challenge("/goods").await;
+    let mut accepted = serde_json::to_value(&thief.v2.accepts[0]).unwrap();
+    let rebuilt = |accepted: &serde_json::Value| {
+        encode(&json!({ "x402Version": 2, "accepted": accepted, "payload": payment["payload"] }))
+    };
+    let with_own = rebuilt(&accepted);
+    accepted["extra"]["ref"] = json!("AAAAAAAAAAAAAAAAAAAAAAAA");
+    let with_forged = rebuilt(&accepted);
+    accepted["extra"].as_object_mut().unwrap().remove("ref");
+    let with_none = rebuilt(&accepted);
+    for payment in [with_own, with_forged, with_none] {
+        let answer = shop.send(paying(get("/goods"), &payment)).await;
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (StatusCode::CONFLICT, "already_settled")
+        );
+        assert_eq!(answer.receipt(), first.receipt());
+        assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+        assert!(!answer.text().contains("the goods"));
+    }
+    assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
+}
+
+/// A payment without a reference of ours buys as well as any; it just cannot be repeated.
+pub async fn can_be_paid_without_a_reference<A: App>() {
+    let shop = Shop::simple::<A>().await;
+    let mut payment = shop.buyer(1).payment(&shop.challenge("/goods").await);
+    payment["accepted"]["extra"]
+        .as_object_mut()
+        .unwrap()
+        .remove("ref");
+    let payment = encode(&payment);
+    assert_eq!(
+        shop.send(paying(get("/goods"), &payment)).await.text(),
+        "the goods"
+    );
+    let again = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        (again.status, again.problem().as_str()),
+        (StatusCode::CONFLICT, "already_settled")
+    );
+    shop.assert_charges(1);
+}
+
+/// Another body makes another request, as far as the handler has looked at it.
+pub async fn is_for_the_same_body<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell(
+            "/read",
+            |x402| x402.route("$0.01"),
+            kitchen.cook(|run, request| {
+                use http_body_util::BodyExt as _;
+                // The answer is what the handler reads.
+                let text = format!("run {run}: ");
+                let read = request.into_body().map_err(Into::into);
+                let both = http_body_util::Full::new(bytes::Bytes::from(text))
+                    .map_err(|never| match never {});
+                Ok(Response::new(Chain(Some(both), read).boxed_unsync()))
+            }),
+        )
+        .sell("/ignore", |x402| x402.route("$0.01"), kitchen.handler())
+        .sell(
+            "/bound",
+            |x402| x402.route("$0.01").bind_body(100),
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let post = |path: &str, body: &'static str, payment: &HeaderValue| {
+        paying(request(Method::POST, path, body), payment)
+    };
+
+    let payment = shop.pay(&buyer, "/read").await;
+    let first = shop.send(post("/read", "abcdef", &payment)).await;
+    assert_eq!(first.text(), "run 1: abcdef");
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    assert_eq!(
+        shop.send(post("/read", "abcdef", &payment)).await.text(),
+        "run 1: abcdef"
+    );
+    for other in ["abcdeX", "abcde", "abcdefg", ""] {
+        let answer = shop.send(post("/read", other, &payment)).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{other}");
+        assert_eq!(answer.problem(), "payment_for_other_request", "{other}");
+        assert!(answer.receipt().success);
+    }
+
+    // A handler that does not look at the body answers alike whatever it is.
+    let payment = shop.pay(&buyer, "/ignore").await;
+    assert_eq!(
+        shop.send(post("/ignore", "abc", &payment)).await.text(),
+        "the goods, run 2"
+    );
+    shop.ledger.wait_for(Verb::Delivered, 2).await;
+    assert_eq!(
+        shop.send(post("/ignore", "xyz", &payment)).await.text(),
+        "the goods, run 2"
+    );
+
+    // A payment that is bound to its body is bound to all of it.
+    let payment = shop.pay(&buyer, "/bound").await;
+    assert_eq!(
+        shop.send(post("/bound", "abc", &payment)).await.text(),
+        "the goods, run 3"
+    );
+    shop.ledger.wait_for(Verb::Delivered, 3).await;
+    assert_eq!(
+        shop.send(post("/bound", "abc", &payment)).await.text(),
+        "the goods, run 3"
+    );
+    let answer = shop.send(post("/bound", "xyz", &payment)).await;
+    assert_eq!(answer.problem(), "payment_for_other_request");
+    shop.assert_charges(3);
+}
+
+/// A known payment is answered whatever the price has become since, and though it cannot be said any more.
+pub async fn does_not_ask_for_the_price<A: App>() {
+    let price = Arc::new(AtomicU64::new(1));
+    let kitchen = Kitchen::open();
+    let asked = Arc::clone(&price);
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            move |x402| {
+                x402.route_with(move |_| {
+                    let cents = asked.load(Ordering::SeqCst);
+                    async move {
+                        match cents {
+                            0 => Err("the price is gone"),
+                            cents => Ok(format!("$0.{cents:02}")),
+                        }
+                    }
+                })
+            },
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/goods").await;
+    assert_eq!(
+        shop.send(paying(get("/goods"), &payment)).await.text(),
+        "the goods, run 1"
+    );
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    for cents in [5, 0] {
+        price.store(cents, Ordering::SeqCst);
+        let again = shop.send(paying(get("/goods"), &payment)).await;
+        assert_eq!(
+            (again.status, again.text()),
+            (StatusCode::OK, "the goods, run 1"),
+            "{cents}"
+        );
+    }
+    shop.assert_charges(1);
+}
+
+/// A price that was told holds for a while, for the request that it was told for.
+pub async fn honours_a_price_that_was_told<A: App>() {
+    let price = Arc::new(AtomicU64::new(1));
+    let asked = Arc::clone(&price);
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            move |x402| {
+                x402.route_with(move |_| {
+                    let cents = asked.load(Ordering::SeqCst);
+                    async move { format!("$0.{cents:02}") }
+                })
+                .quote_window(Duration::from_secs(120))
+            },
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        told.push(buyer.payment(&shop.challenge("/goods").await));
+    }
+    let [in_time, elsewhere, cheaper, too_late] = &mut told[..] else {
+        unreachable!()
+    };
+    price.store(3, Ordering::SeqCst);
+
+    shop.clock.advance(Duration::from_secs(100));
+    assert_eq!(
+        shop.send(paying(get("/goods"), &encode(in_time)))
+            .await
+            .text(),
+        "the goods, run 1"
+    );
+    assert_eq!(shop.transfers()[0].amount, 10_000u64.into());
+    // What it costs now can be paid as well, of course.
+    assert_eq!(shop.buy(&buyer, "/goods").await.text(), "the goods, run 2");
+    assert_eq!(shop.transfers()[1].amount, 30_000u64.into());
+
+    let mismatch = "no_matching_payment_requirements";
+    let answer = shop
+        .send(paying(get("/goods?size=large"), &encode(elsewhere)))
+        .await;
+    assert_eq!(Challenge::of(&answer).error(), mismatch);
+    assert_eq!(
+        Challenge::of(&answer).v2.accepts[0].amount,
+        30_000u64.into()
+    );
+    cheaper["accepted"]["amount"] = "1".into();
+    let answer = shop.send(paying(get("/goods"), &encode(cheaper))).await;
+    assert_eq!(Challenge::of(&answer).error(), mismatch);
+    shop.clock.advance(Duration::from_secs(21));
+    let answer = shop.send(paying(get("/goods"), &encode(too_late))).await;
+    assert_eq!(Challenge::of(&answer).error(), mismatch);
+    assert_eq!(kitchen.started(), 2);
+    shop.assert_charges(2);
+}
+
+/// One body behind another.
+struct Chain<A, B>(Option<A>, B);
+
+impl<A, B> http_body::Body for Chain<A, B>
+where
+    A: http_body::Body<Data = bytes::Bytes, Error = crate::BoxError> + Unpin,
+    B: http_body::Body<Data = bytes::Bytes, Error = crate::BoxError> + Unpin,
+{
+    type Data = bytes::Bytes;
+    type Error = crate::BoxError;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, crate::BoxError>>> {
+        if let Some(first) = &mut self.0 {
+            match std::task::ready!(std::pin::Pin::new(first).poll_frame(cx)) {
+                Some(frame) => return std::task::Poll::Ready(Some(frame)),
+                None => self.0 = None,
+            }
+        }
+        std::pin::Pin::new(&mut self.1).poll_frame(cx)
+    }
+}
