@@ -4,9 +4,11 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use x402_tower::gate::GateLayer;
@@ -63,6 +65,40 @@ pub fn body(text: impl Into<Bytes>) -> TestBody {
     Full::new(text.into())
         .map_err(|never| match never {})
         .boxed_unsync()
+}
+
+/// A body of so many bytes, in pieces, whose length is said or not.
+pub fn pieces(length: usize, said: bool) -> TestBody {
+    Pieces { left: length, said }.boxed_unsync()
+}
+
+struct Pieces {
+    left: usize,
+    said: bool,
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        static PIECE: [u8; 64 << 10] = [b'x'; 64 << 10];
+        let length = self.left.min(PIECE.len());
+        self.left -= length;
+        let piece = (length > 0).then(|| Ok(Frame::data(Bytes::from_static(&PIECE[..length]))));
+        Poll::Ready(piece)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.said {
+            SizeHint::with_exact(self.left as u64)
+        } else {
+            SizeHint::default()
+        }
+    }
 }
 
 /// A server that runs until it is dropped.

@@ -115,7 +115,7 @@ impl Connection {
 
     /// Reads until so many bytes of the answer have come, head included; fewer if it ends before.
     pub async fn read(&mut self, at_least: usize) -> &[u8] {
-        let mut chunk = [0; 16 * 1024];
+        let mut chunk = vec![0; 64 * 1024];
         while self.read.len() < at_least {
             match self.stream.read(&mut chunk).await {
                 Ok(0) | Err(_) => break,
@@ -127,18 +127,25 @@ impl Connection {
 
     /// Reads the head of the answer, and as much of the body as comes with it.
     pub async fn read_head(&mut self) -> String {
+        self.read_until("\r\n\r\n").await
+    }
+
+    /// Reads until this has come.
+    pub async fn read_until(&mut self, end: &str) -> String {
         loop {
             let text = String::from_utf8_lossy(&self.read).into_owned();
-            if text.contains("\r\n\r\n") {
+            if text.contains(end) {
                 return text;
             }
             let before = self.read.len();
             self.read(before + 1).await;
-            assert!(
-                self.read.len() > before,
-                "the connection ended in the head: {text:?}"
-            );
+            assert!(self.read.len() > before, "the connection ended: {text:?}");
         }
+    }
+
+    /// Sends more.
+    pub async fn write(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
     }
 
     /// Hangs up at once.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request};
+use tokio::net::TcpListener;
+use x402_tower::facilitator::{HttpFacilitator, HyperTransport};
 use x402_tower::ledger::MemoryLedger;
 use x402_tower::local::{LocalFacilitator, LocalTransfer};
 use x402_tower::money::{Address, Amount, Network, Registry};
@@ -12,7 +14,9 @@ use x402_tower::testing::ManualClock;
 use x402_tower::{Builder, RouteBuilder, X402};
 
 use crate::buyer::{get, paying};
-use crate::{Answer, App, Buyer, Challenge, Handler, Route, Running, Spy, body, handler, send};
+use crate::{
+    Answer, App, Buyer, Challenge, Handler, Route, Running, Spy, Verb, body, handler, send,
+};
 
 /// A seller on some network, with routes, a facilitator and a ledger that are looked at, and a clock that stands still.
 #[derive(Debug)]
@@ -50,6 +54,33 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(5),
     Duration::from_secs(5),
 ];
+
+/// How the facilitator is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// In the process.
+    Process,
+    /// By HTTP, over the usual transport.
+    Reqwest,
+    /// By HTTP, over the lean transport.
+    Hyper,
+}
+
+impl Wire {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Process, Self::Reqwest, Self::Hyper];
+
+    async fn serve(self, facilitator: &LocalFacilitator) -> Option<SocketAddr> {
+        if self == Self::Process {
+            return None;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let facilitator = facilitator.clone();
+        tokio::spawn(async move { facilitator.serve(listener).await });
+        Some(address)
+    }
+}
 
 /// Who is paid.
 pub const PAYEE: &str = "0x1111111111111111111111111111111111111111";
@@ -142,6 +173,24 @@ impl Shop {
         sending.await.unwrap()
     }
 
+    /// Lets time pass while parked payments are looked after, until something has been written down.
+    pub async fn reconcile_until(&self, verb: Verb, times: usize) {
+        let pause = Duration::from_secs(1);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.ledger.wait_for(verb, times) => return,
+                () = self.clock.sleeper_for(pause) => self.clock.advance(pause),
+            }
+        }
+    }
+
+    /// Lets so much time pass that everything expires, and has it looked after.
+    pub async fn sleep_long(&self) {
+        self.clock.advance(Duration::from_secs(3600));
+        self.clock.sleeper_for(Duration::from_secs(30)).await;
+    }
+
     /// The money that has moved.
     pub fn transfers(&self) -> Vec<LocalTransfer> {
         self.facilitator.transfers()
@@ -196,6 +245,26 @@ impl ShopBuilder {
     /// Sets up the seller otherwise.
     pub fn seller(mut self, configure: impl FnOnce(Builder) -> Builder) -> Self {
         self.builder = configure(self.builder);
+        self
+    }
+
+    /// Reaches the facilitator otherwise.
+    pub async fn over(mut self, wire: Wire) -> Self {
+        let Some(address) = wire.serve(&self.facilitator).await else {
+            return self;
+        };
+        let url = format!("http://{address}/");
+        let clock = self.clock.clone();
+        self.builder = match wire {
+            Wire::Reqwest => self
+                .builder
+                .facilitator(HttpFacilitator::new(url).unwrap().clock(clock)),
+            Wire::Process | Wire::Hyper => {
+                let transport = HyperTransport::new().unwrap();
+                let facilitator = HttpFacilitator::with_transport(url, transport).unwrap();
+                self.builder.facilitator(facilitator.clock(clock))
+            }
+        };
         self
     }
 

@@ -29,6 +29,8 @@ pub enum Verb {
     Claim,
     /// Its settlement began.
     Begin,
+    /// The buyer did not wait for the outcome.
+    Abandon,
     /// The money has moved.
     Commit,
     /// It is not known whether the money has moved.
@@ -71,9 +73,20 @@ impl Spy {
 
     /// Waits until something has been written down so many times.
     pub async fn wait_for(&self, verb: Verb, times: usize) {
+        self.wait_for_any(&[verb], times).await;
+    }
+
+    /// Waits until any of this has been written down so many times.
+    pub async fn wait_for_any(&self, verbs: &[Verb], times: usize) {
         loop {
             let more = self.0.more.notified();
-            if self.count(verb) >= times {
+            if self
+                .seen()
+                .iter()
+                .filter(|seen| verbs.contains(seen))
+                .count()
+                >= times
+            {
                 return;
             }
             more.await;
@@ -142,6 +155,12 @@ impl Ledger for Spy {
         Ok(self.note_done(fenced, Verb::Begin))
     }
 
+    async fn abandon(&self, token: &Token) -> Result<Fenced, LedgerError> {
+        self.check()?;
+        let fenced = self.0.ledger.abandon(token).await?;
+        Ok(self.note_done(fenced, Verb::Abandon))
+    }
+
     async fn commit(&self, token: &Token, settled: &Settled) -> Result<Fenced, LedgerError> {
         self.check()?;
         let failing = self
@@ -178,9 +197,9 @@ impl Ledger for Spy {
         Ok(self.note_done(fenced, Verb::GiveUp))
     }
 
-    async fn rerun(&self, key: &Key, most: u8) -> Result<Rerun, LedgerError> {
+    async fn rerun(&self, key: &Key, most: u8, delivered: bool) -> Result<Rerun, LedgerError> {
         self.check()?;
-        let rerun = self.0.ledger.rerun(key, most).await?;
+        let rerun = self.0.ledger.rerun(key, most, delivered).await?;
         if let Rerun::Granted(_) = rerun {
             self.note(Verb::Rerun);
         }

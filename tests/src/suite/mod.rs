@@ -1,9 +1,14 @@
 //! The behaviours. What one of them says is true of every framework, or it is not tested.
 
+pub mod books;
 pub mod challenge;
 pub mod concurrent;
+pub mod disconnect;
+pub mod faults;
+pub mod owed;
 pub mod pay;
 pub mod repeat;
+pub mod stream;
 pub mod tamper;
 
 /// Makes a test of every behaviour, for one [`App`](crate::App).
@@ -61,6 +66,54 @@ macro_rules! behaviours {
                 is_for_the_same_body,
                 does_not_ask_for_the_price,
                 honours_a_price_that_was_told,
+            ];
+            disconnect: [
+                while_the_payment_is_verified,
+                while_the_handler_works,
+                while_the_money_moves,
+                while_the_answer_is_read,
+                or_answers_that_break_off,
+                before_the_end_of_a_large_answer,
+                while_waiting_for_another,
+            ];
+            owed: [
+                are_served_after_a_reset,
+                are_served_in_version_1,
+                are_served_after_a_timeout,
+                are_served_after_503,
+                are_served_though_they_have_nothing_left,
+                are_the_only_ones_to_be_served,
+                are_served_what_they_asked_for,
+                are_told_if_nothing_is_left,
+                may_buy_twice_at_once,
+            ];
+            faults: [
+                at_verification_cost_nothing,
+                may_just_be_delays,
+                that_lose_requests_are_asked_again,
+                that_lose_answers_are_believed_once,
+                that_lose_answers_are_caught_by_a_witness,
+                may_be_the_buyers_doing,
+                that_say_pending_are_waited_for,
+                that_revert_have_charged_nothing,
+                that_refuse_after_a_loss_prove_nothing,
+                that_hang_are_asked_again_later,
+                that_cannot_be_reached_have_done_nothing,
+                do_not_keep_a_server_from_starting,
+                are_believed_as_far_as_the_seller_says,
+            ];
+            stream: [
+                begins_right_after_settlement,
+                begins_with_nothing_before_settlement,
+                is_kept_while_it_is_small,
+                can_be_an_upgraded_connection,
+            ];
+            books: [
+                that_are_full_take_no_more,
+                that_are_down_let_nothing_through,
+                that_go_down_stop_settlements,
+                that_cannot_commit_learn_it_later,
+                are_closed_by_draining,
             ];
         }
     };

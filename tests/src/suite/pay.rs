@@ -458,7 +458,7 @@ pub async fn gives_nothing_out_if_refused<A: App>() {
     let buyer = shop.buyer(1);
     let payment = shop.pay(&buyer, "/goods").await;
     shop.facilitator.on(
-        x402_tower::local::Endpoint::Settle,
+        x402_tower::facilitator::Endpoint::Settle,
         [x402_tower::local::Fault::Refuse(
             "invalid_exact_evm_insufficient_balance".to_owned(),
         )],

@@ -461,7 +461,8 @@ pub async fn is_bounded<A: App>() {
 
 /// What is wrong upstream is nobody's business, whichever way it gets into an answer.
 pub async fn tells_nothing_of_what_is_inside<A: App>() {
-    use x402_tower::local::{Endpoint, Fault};
+    use x402_tower::facilitator::Endpoint;
+    use x402_tower::local::Fault;
 
     let shop = Shop::simple::<A>().await;
     let secret = "postgres://admin:hunter2@10.0.0.7/x402 Failed: \"quote\"";

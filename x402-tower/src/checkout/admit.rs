@@ -23,8 +23,8 @@ use crate::clock::timeout;
 use crate::digest::Hasher;
 use crate::facilitator::{Expected, Reason};
 use crate::ledger::{
-    self, BodyDigest, Claimed, Delivery, Found, Identity, Intent, Ledger as _, LedgerError,
-    Receipt, Rerun, Standing,
+    self, BodyDigest, Claimed, Found, Identity, Intent, Ledger as _, LedgerError, Receipt, Rerun,
+    Standing,
 };
 use crate::log::{self, Chain};
 use crate::money::Amount;
@@ -392,13 +392,11 @@ impl Payer<'_> {
             .find(&identity)
             .await
             .map_err(|error| unavailable(&error))?;
-        match found {
-            Some(found) if is_owed(&found.standing) => match self.answer(&identity, found).await {
-                // Another body makes another request, and a new purchase.
-                Err(Refusal::OtherRequest(_)) => Ok(None),
-                other => other,
-            },
-            _ => Ok(None),
+        let Some(found) = found else { return Ok(None) };
+        match self.answer(&identity, found).await {
+            // It has been delivered by now, or another body makes another request: this is a new purchase.
+            Err(Refusal::AlreadySettled(_) | Refusal::OtherRequest(_)) => Ok(None),
+            other => other,
         }
     }
 
@@ -451,8 +449,9 @@ impl Payer<'_> {
 
     async fn take(&self, key: &Key) -> Result<Rerun, Refusal> {
         let till = self.till();
+        let delivered = self.claimant == Claimant::SamePayment;
         till.ledger
-            .rerun(key, till.limits.reruns)
+            .rerun(key, till.limits.reruns, delivered)
             .await
             .map_err(|error| unavailable(&error))
     }
@@ -494,15 +493,6 @@ impl Payer<'_> {
 }
 
 const POLL: Duration = Duration::from_millis(500);
-
-/// Whether something older goes before a new payment.
-fn is_owed(standing: &Standing) -> bool {
-    match standing {
-        Standing::Parked(_) => true,
-        Standing::Settled(settled) => settled.delivery != Delivery::Delivered,
-        Standing::InFlight | Standing::Unresolved(_) => false,
-    }
-}
 
 fn payment(
     paying: &Paying,

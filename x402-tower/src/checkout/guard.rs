@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use super::seen::Seen;
 use crate::ledger::{Delivery, Handed, KeptAnswer, Ledger as _, Release, Token};
 use crate::log::{self, Chain};
@@ -43,6 +45,10 @@ impl Claim {
         release(&self.till, self.token, Release::Answered).await;
     }
 
+    pub(crate) const fn token(&self) -> Token {
+        self.token
+    }
+
     /// Goes on to settlement.
     pub(crate) fn into_token(mut self) -> Token {
         self.settling = true;
@@ -75,16 +81,25 @@ pub(crate) struct Handover {
     token: Token,
     handed: Handed,
     seen: Option<Seen>,
+    /// Who is told instead of the ledger, while that does not know of the settlement itself.
+    first_to: Option<oneshot::Sender<Handed>>,
 }
 
 impl Handover {
-    pub(crate) const fn new(till: Arc<Till>, token: Token) -> Self {
+    pub(crate) fn new(till: Arc<Till>, token: Token) -> Self {
         Self {
             till,
             token,
             handed: Handed::new(Delivery::Undelivered),
             seen: None,
+            first_to: None,
         }
+    }
+
+    /// Tells this one first, and leaves it to them to tell the ledger.
+    pub(crate) fn telling(mut self, first: oneshot::Sender<Handed>) -> Self {
+        self.first_to = Some(first);
+        self
     }
 
     /// The handler has given an answer that is charged for. It may still be reading the request.
@@ -106,13 +121,24 @@ impl Handover {
 
 impl Drop for Handover {
     fn drop(&mut self) {
-        let (till, token, mut handed) = (Arc::clone(&self.till), self.token, self.handed.clone());
+        let mut handed = self.handed.clone();
         handed.body = self.seen.as_ref().map(Seen::digest);
-        self.till.home.finish(async move {
-            if let Err(error) = till.ledger.deliver(&token, &handed).await {
-                log::warning!("a delivery could not be noted"; error = Chain(&error), key = token.key());
-            }
-            till.flights.wake(token.key());
-        });
+        if let Some(first) = self.first_to.take() {
+            // If nobody listens, the settlement was never written down, and neither can this be.
+            let _ = first.send(handed);
+            return;
+        }
+        let (till, token) = (Arc::clone(&self.till), self.token);
+        self.till
+            .home
+            .finish(async move { deliver(&till, token, handed).await });
     }
+}
+
+/// Writes down how an answer ended.
+pub(crate) async fn deliver(till: &Till, token: Token, handed: Handed) {
+    if let Err(error) = till.ledger.deliver(&token, &handed).await {
+        log::warning!("a delivery could not be noted"; error = Chain(&error), key = token.key());
+    }
+    till.flights.wake(token.key());
 }

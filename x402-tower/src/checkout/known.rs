@@ -73,7 +73,7 @@ pub(super) fn decide(found: &Found, claimant: Claimant, body: Body, safe: bool) 
                     Known::Refuse(Refusal::OtherRequest(Some(settled.receipt.clone())))
                 }
                 Some(next) => next,
-                None => answer(settled, safe),
+                None => answer(settled, claimant, safe),
             }
         }
     }
@@ -95,19 +95,21 @@ fn compare(first: BodyDigest, body: Body) -> Option<Known> {
 }
 
 /// What a buyer gets who has paid and shown it.
-fn answer(settled: &Settled, safe: bool) -> Known {
+fn answer(settled: &Settled, claimant: Claimant, safe: bool) -> Known {
+    let receipt = settled.receipt.clone();
     match (&settled.answer, settled.delivery) {
-        (Some(answer), _) => Known::Answer(answer.clone(), settled.receipt.clone()),
-        (None, Delivery::Delivered) => {
-            Known::Refuse(Refusal::AlreadySettled(settled.receipt.clone()))
+        (Some(answer), _) => Known::Answer(answer.clone(), receipt),
+        // Handed over to a connection is not arrived. Whoever comes with the very same payment may have lost it on the
+        // way; whoever signs anew wants it anew.
+        (None, Delivery::Delivered) if safe && claimant == Claimant::SamePayment => {
+            Known::Rerun(receipt, settled.amount)
         }
+        (None, Delivery::Delivered) => Known::Refuse(Refusal::AlreadySettled(receipt)),
         // A handler that changes things runs once, and once more only if it has not finished the first time.
         (None, Delivery::Running | Delivery::Undelivered) if safe || !settled.answered => {
-            Known::Rerun(settled.receipt.clone(), settled.amount)
+            Known::Rerun(receipt, settled.amount)
         }
-        (None, Delivery::Running | Delivery::Undelivered) => {
-            Known::Refuse(Refusal::Gone(settled.receipt.clone()))
-        }
+        (None, Delivery::Running | Delivery::Undelivered) => Known::Refuse(Refusal::Gone(receipt)),
     }
 }
 

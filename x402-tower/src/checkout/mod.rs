@@ -25,7 +25,7 @@ pub(crate) use self::admit::{Admission, BodyProblem, Paid, Paying, Sale, admit};
 pub(crate) use self::arrive::{Arrival, arrive, ask};
 pub(crate) use self::asked::Asked;
 pub(crate) use self::flights::Flights;
-pub(crate) use self::guard::{Claim, Handover, release};
+pub(crate) use self::guard::{Claim, Handover, deliver, release};
 pub(crate) use self::known::{failed_receipt, open_receipt};
 pub use self::payment::Payment;
 pub use self::policy::{AnswerHead, Settle};

@@ -5,6 +5,7 @@
 
 mod call;
 mod error;
+mod http;
 mod outcome;
 mod service;
 mod shared;
@@ -17,6 +18,13 @@ use crate::proto::{SettleResponse, SupportedResponse, VerifyResponse};
 
 pub use self::call::{Answer, Call, PaymentCall};
 pub use self::error::{FacilitatorError, FacilitatorErrorKind};
+#[cfg(feature = "hyper")]
+pub use self::http::HyperTransport;
+#[cfg(feature = "reqwest")]
+pub use self::http::ReqwestTransport;
+pub use self::http::{
+    Authorize, Endpoint, HttpFacilitator, HttpFacilitatorError, Transport, TransportError, UrlError,
+};
 pub use self::outcome::{Expected, Open, Reason, Settlement, Verification};
 pub use self::service::{FacilitatorService, ServiceFacilitator};
 pub use self::shared::SharedFacilitator;

@@ -58,6 +58,9 @@ pub trait Ledger: Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
 
+    /// Nobody waits for the outcome of a settlement any more: whatever it brings is owed.
+    fn abandon(&self, token: &Token) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
+
     /// The money has moved. A token of [`Ledger::due`] works as well as that of the claim.
     fn commit(
         &self,
@@ -86,10 +89,14 @@ pub trait Ledger: Send + Sync + 'static {
         unresolved: &Unresolved,
     ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
 
-    /// Takes a settled payment to answer it once more, if it is not being answered and was not delivered. If its answer
-    /// is not kept, that is done `most` times at the most.
-    fn rerun(&self, key: &Key, most: u8)
-    -> impl Future<Output = Result<Rerun, LedgerError>> + Send;
+    /// Takes a settled payment to answer it once more, unless that is being done just now. If its answer is not kept, it
+    /// is done `most` times at the most; if it was delivered, only if `delivered` is as good as not.
+    fn rerun(
+        &self,
+        key: &Key,
+        most: u8,
+        delivered: bool,
+    ) -> impl Future<Output = Result<Rerun, LedgerError>> + Send;
 
     /// How the answer to a settled payment ended.
     fn deliver(
@@ -220,6 +227,6 @@ pub enum Rerun {
     Granted(Token),
     /// Somebody else does just now.
     Busy,
-    /// It has been delivered, or tried too often, or is not settled.
+    /// It was delivered, or tried too often, or is not settled.
     Denied,
 }

@@ -82,11 +82,12 @@ verbs! {
     find/find_boxed(identity: by Identity) -> Option<Found>;
     claim/claim_boxed(claim: by Claim) -> Claimed;
     begin_settlement/begin_settlement_boxed(token: by Token, intent: by Intent, lease: plain Duration) -> Fenced;
+    abandon/abandon_boxed(token: by Token) -> Fenced;
     commit/commit_boxed(token: by Token, settled: by Settled) -> Fenced;
     park/park_boxed(token: by Token, parked: by Parked) -> Fenced;
     release/release_boxed(token: by Token, release: plain Release) -> Fenced;
     give_up/give_up_boxed(token: by Token, unresolved: by Unresolved) -> Fenced;
-    rerun/rerun_boxed(key: by Key, most: plain u8) -> Rerun;
+    rerun/rerun_boxed(key: by Key, most: plain u8, delivered: plain bool) -> Rerun;
     deliver/deliver_boxed(token: by Token, handed: by Handed) -> Fenced;
     due/due_boxed(most: plain usize, lease: plain Duration) -> Vec<Due>;
 }

@@ -2,11 +2,13 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+
 use super::chain::{Chain, LocalTransfer, Once, Use};
 use super::fault::Fault;
 use super::payment::{Checked, Invalid, check};
 use crate::clock::{Clock, SystemClock};
-use crate::facilitator::{Facilitator, FacilitatorError, PaymentCall};
+use crate::facilitator::{Endpoint, Facilitator, FacilitatorError, PaymentCall};
 use crate::ledger::Intent;
 use crate::money::{Address, Amount, Network, Registry};
 use crate::proto::{SettleResponse, SupportedKind, SupportedResponse, VerifyResponse, Version, v1};
@@ -22,6 +24,7 @@ use crate::settlement::{Testimony, Witness};
 #[derive(Clone)]
 pub struct LocalFacilitator {
     state: Arc<Mutex<State>>,
+    more_calls: Arc<Notify>,
     clock: Arc<dyn Clock>,
 }
 
@@ -64,16 +67,14 @@ pub struct Calls {
     pub supported: usize,
 }
 
-/// A call of a facilitator, for [`LocalFacilitator::on`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Endpoint {
-    /// `/verify`
-    Verify,
-    /// `/settle`
-    Settle,
-    /// `/supported`
-    Supported,
+impl Calls {
+    const fn of(&self, endpoint: Endpoint) -> usize {
+        match endpoint {
+            Endpoint::Verify => self.verify,
+            Endpoint::Settle => self.settle,
+            Endpoint::Supported => self.supported,
+        }
+    }
 }
 
 impl Default for LocalFacilitator {
@@ -103,6 +104,7 @@ impl LocalFacilitator {
         };
         Self {
             state: Arc::new(Mutex::new(state)),
+            more_calls: Arc::new(Notify::new()),
             clock,
         }
     }
@@ -127,6 +129,17 @@ impl LocalFacilitator {
     /// How often it was asked.
     pub fn calls(&self) -> Calls {
         self.lock().calls
+    }
+
+    /// Waits until an endpoint has been called so many times.
+    pub async fn called(&self, endpoint: Endpoint, times: usize) {
+        loop {
+            let more = self.more_calls.notified();
+            if self.calls().of(endpoint) >= times {
+                return;
+            }
+            more.await;
+        }
     }
 
     /// Misbehaves on the next calls of an endpoint, one fault each.
@@ -179,6 +192,7 @@ impl LocalFacilitator {
             Endpoint::Settle => &mut calls.settle,
             Endpoint::Supported => &mut calls.supported,
         } += 1;
+        self.more_calls.notify_waiters();
         state.script(endpoint).take()
     }
 

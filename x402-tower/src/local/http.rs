@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 
-use super::facilitator::{Endpoint, after};
+use super::facilitator::after;
 use super::{Fault, LocalFacilitator};
-use crate::facilitator::{Facilitator as _, FacilitatorError, FacilitatorErrorKind, PaymentCall};
+use crate::facilitator::{
+    Endpoint, Facilitator as _, FacilitatorError, FacilitatorErrorKind, PaymentCall,
+};
 use crate::proto::Version;
 
 /// Longer than any payment.

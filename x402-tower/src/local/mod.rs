@@ -11,6 +11,6 @@ mod signature;
 mod wallet;
 
 pub use self::chain::LocalTransfer;
-pub use self::facilitator::{Calls, Endpoint, LocalFacilitator};
+pub use self::facilitator::{Calls, LocalFacilitator};
 pub use self::fault::Fault;
 pub use self::wallet::{Wallet, WalletError};

@@ -1,11 +1,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::charge::Job;
-use crate::checkout::{Handover, release};
+use crate::checkout::{Handover, deliver, release};
 use crate::facilitator::Open;
 use crate::ledger::{
-    Delivery, Fenced, Intent, Ledger as _, Parked, Receipt, Release, Settled, Token, Unresolved,
+    Delivery, Fenced, Handed, Intent, Ledger as _, Parked, Receipt, Release, Settled, Token,
+    Unresolved,
 };
 use crate::log::{self, Chain};
 use crate::telemetry::Event;
@@ -82,16 +85,17 @@ impl Attempt {
             intent: &self.job.intent,
             receipt: &receipt,
         });
-        match till.ledger.commit(&token, &settled).await {
-            Ok(Fenced::Done) => {}
+        let handover = Handover::new(Arc::clone(&till), token);
+        let handover = match till.ledger.commit(&token, &settled).await {
+            Ok(Fenced::Done) => handover,
             Ok(Fenced::Lost) => return None,
             Err(error) => {
                 log::error!("a settled payment could not be written down; trying again"; error = Chain(&error), key = token.key());
-                commit_later(&till, token, settled);
+                handover.telling(commit_later(&till, token, settled))
             }
-        }
+        };
         till.flights.wake(token.key());
-        Some((receipt, Handover::new(till, token)))
+        Some((receipt, handover))
     }
 
     /// It is certain that no money has moved.
@@ -169,8 +173,9 @@ async fn park(till: &Till, token: Token, parked: Parked) {
     till.reconcile.notify_one();
 }
 
-/// Writes down a settled payment as soon as the ledger can. The answer is out by then.
-fn commit_later(till: &Arc<Till>, token: Token, settled: Settled) {
+/// Writes down a settled payment as soon as the ledger can, and then how its answer ended. The answer is out by then.
+fn commit_later(till: &Arc<Till>, token: Token, settled: Settled) -> oneshot::Sender<Handed> {
+    let (ended, how) = oneshot::channel();
     let till = Arc::clone(till);
     let home = till.home.clone();
     drop(home.spawn(async move {
@@ -181,11 +186,15 @@ fn commit_later(till: &Arc<Till>, token: Token, settled: Settled) {
             pause *= 2;
             if till.ledger.commit(&token, &settled).await.is_ok() {
                 till.flights.wake(token.key());
+                if let Ok(handed) = how.await {
+                    deliver(&till, token, handed).await;
+                }
                 return;
             }
         }
         log::error!("a settled payment was never written down"; key = token.key());
     }));
+    ended
 }
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

@@ -14,7 +14,9 @@ use crate::checkout::{
     failed_receipt, open_receipt, release,
 };
 use crate::facilitator::{Open, Reason};
-use crate::ledger::{BodyDigest, Delivery, Fenced, KeptAnswer, Ledger as _, Receipt, Release};
+use crate::ledger::{
+    BodyDigest, Delivery, Fenced, KeptAnswer, Ledger as _, Receipt, Release, Token,
+};
 use crate::log::{self, Chain};
 use crate::scheme::Flaw;
 use crate::telemetry::Event;
@@ -35,7 +37,11 @@ impl Charged {
 
 /// A settlement that runs in a task of its own, on the home runtime. Whoever waits for it may leave; it goes on.
 #[derive(Debug)]
-pub(crate) struct Settling(JoinHandle<Result<Charged, Box<Reply>>>);
+pub(crate) struct Settling {
+    task: JoinHandle<Result<Charged, Box<Reply>>>,
+    /// What to say if nobody waits for the outcome.
+    waiting: Option<(Arc<Till>, Token)>,
+}
 
 /// What the handler has done, for a settlement that comes after it.
 #[derive(Debug)]
@@ -49,6 +55,7 @@ pub(crate) struct Answered {
 /// Moves the money of a sale: after the handler has answered, or before it is called.
 pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
     let till = Arc::clone(&sale.asked.policy.till);
+    let token = sale.claim.token();
     let task = till.tasks.begin();
     let settling = async move {
         let Sale {
@@ -74,7 +81,10 @@ pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
             Err(refusal) => Err(Box::new(asked.refuse(refusal, Some(&terms)).await)),
         }
     };
-    Settling(till.home.spawn(settling))
+    Settling {
+        task: till.home.spawn(settling),
+        waiting: Some((till, token)),
+    }
 }
 
 /// Admits a request that brings a payment, with the money moved already where the route wants that.
@@ -106,13 +116,28 @@ impl Future for Settling {
     type Output = Result<Charged, Box<Reply>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|joined| {
+        Pin::new(&mut self.task).poll(cx).map(|joined| {
+            self.waiting = None;
             joined.unwrap_or_else(|error| {
                 // The attempt was parked as it was dropped, so nothing is lost but the time to say more.
                 log::error!("a settlement was cut off"; error = Chain(&error));
                 Err(Box::new(Reply::cut_off()))
             })
         })
+    }
+}
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        let Some((till, token)) = self.waiting.take() else {
+            return;
+        };
+        let home = till.home.clone();
+        home.finish(async move {
+            if let Err(error) = till.ledger.abandon(&token).await {
+                log::warning!("a buyer left, and it could not be noted"; error = Chain(&error), key = token.key());
+            }
+        });
     }
 }
 

@@ -45,10 +45,11 @@ pub(super) enum State {
     Claimed {
         until: Duration,
     },
-    /// With what it becomes if its lease ends.
+    /// With what it becomes if its lease ends, and whether nobody waits for it.
     Settling {
         until: Duration,
         parked: Arc<Parked>,
+        abandoned: bool,
     },
     Parked(Arc<Parked>),
     Settled {
@@ -130,6 +131,7 @@ impl Entry {
     /// Whether its buyer has a right to something that was not delivered.
     pub(super) fn is_owed(&self, now: Duration) -> bool {
         match &self.state {
+            State::Settling { abandoned, .. } => *abandoned,
             State::Parked(_) => true,
             State::Settled {
                 details,
@@ -142,10 +144,7 @@ impl Entry {
                         Delivery::Delivered => false,
                     }
             }
-            State::Released
-            | State::Claimed { .. }
-            | State::Settling { .. }
-            | State::Unresolved(_) => false,
+            State::Released | State::Claimed { .. } | State::Unresolved(_) => false,
         }
     }
 
@@ -179,7 +178,7 @@ impl Entry {
     /// Parks a settlement whose lease has ended; says whether it has.
     pub(super) fn park_if_lapsed(&mut self, now: Duration) -> bool {
         match &self.state {
-            State::Settling { until, parked } if *until <= now => {
+            State::Settling { until, parked, .. } if *until <= now => {
                 self.state = State::Parked(Arc::clone(parked));
                 true
             }

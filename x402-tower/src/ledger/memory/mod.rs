@@ -314,17 +314,37 @@ impl Ledger for MemoryLedger {
                 entry.state = State::Settling {
                     until: change.now + lease,
                     parked: Arc::new(parked),
+                    abandoned: false,
                 };
             }
         });
         Ok(if lost { Fenced::Lost } else { fenced })
     }
 
+    async fn abandon(&self, token: &Token) -> Result<Fenced, LedgerError> {
+        Ok(self.change(token, |entry, change| {
+            if let State::Settling { abandoned, .. } = &mut entry.state {
+                *abandoned = true;
+                change.ledger.owed.update(entry, token.key(), &change.half);
+            }
+        }))
+    }
+
     async fn commit(&self, token: &Token, settled: &Settled) -> Result<Fenced, LedgerError> {
         let fenced = self.change(token, |entry, change| {
+            let mut details = settled.clone();
+            if matches!(
+                entry.state,
+                State::Settling {
+                    abandoned: true,
+                    ..
+                }
+            ) {
+                details.delivery = Delivery::Undelivered;
+            }
             entry.unpark(change.half, change.parked);
             entry.state = State::Settled {
-                details: Arc::new(settled.clone()),
+                details: Arc::new(details),
                 running_until: change.now + RUNNING_LEASE,
             };
             change.ledger.owed.update(entry, token.key(), &change.half);
@@ -363,7 +383,7 @@ impl Ledger for MemoryLedger {
         }))
     }
 
-    async fn rerun(&self, key: &Key, most: u8) -> Result<Rerun, LedgerError> {
+    async fn rerun(&self, key: &Key, most: u8, delivered: bool) -> Result<Rerun, LedgerError> {
         let now = self.clock.now();
         let half = half(key);
         let mut shard = self.shard(half);
@@ -378,19 +398,21 @@ impl Ledger for MemoryLedger {
             return Ok(Rerun::Denied);
         };
         let kept = details.answer.is_some();
-        match details.delivery {
-            Delivery::Running if now < *running_until => Ok(Rerun::Busy),
-            Delivery::Running | Delivery::Undelivered if kept || entry.reruns < most => {
-                entry.reruns += u8::from(!kept);
-                entry.fence = self.next_fence();
-                *running_until = now + RUNNING_LEASE;
-                Arc::make_mut(details).delivery = Delivery::Running;
-                let fence = entry.fence;
-                self.owed.update(entry, key, &half);
-                Ok(Rerun::Granted(Token::new(*key, fence)))
-            }
-            Delivery::Running | Delivery::Undelivered | Delivery::Delivered => Ok(Rerun::Denied),
+        let allowed = match details.delivery {
+            Delivery::Running if now < *running_until => return Ok(Rerun::Busy),
+            Delivery::Running | Delivery::Undelivered => true,
+            Delivery::Delivered => delivered && !kept,
+        };
+        if !allowed || !kept && entry.reruns >= most {
+            return Ok(Rerun::Denied);
         }
+        entry.reruns += u8::from(!kept);
+        entry.fence = self.next_fence();
+        *running_until = now + RUNNING_LEASE;
+        Arc::make_mut(details).delivery = Delivery::Running;
+        let fence = entry.fence;
+        self.owed.update(entry, key, &half);
+        Ok(Rerun::Granted(Token::new(*key, fence)))
     }
 
     async fn deliver(&self, token: &Token, handed: &Handed) -> Result<Fenced, LedgerError> {
@@ -444,6 +466,7 @@ impl Ledger for MemoryLedger {
                 entry.state = State::Settling {
                     until: now + lease,
                     parked: Arc::clone(&parked),
+                    abandoned: true,
                 };
                 let token = Token::new(entry.key(half), entry.fence);
                 self.owed.update(entry, token.key(), &half);

@@ -31,13 +31,11 @@ impl Owed {
     /// Files an entry whose state has changed.
     pub(super) fn update(&self, entry: &Entry, key: &Key, half: &Half) {
         let may_be_owed = match &entry.state {
+            State::Settling { abandoned, .. } => *abandoned,
             State::Parked(_) => true,
             // A delivery that is running becomes owed when its lease ends, which nobody announces.
             State::Settled { details, .. } => details.delivery == Delivery::Undelivered,
-            State::Released
-            | State::Claimed { .. }
-            | State::Settling { .. }
-            | State::Unresolved(_) => false,
+            State::Released | State::Claimed { .. } | State::Unresolved(_) => false,
         };
         if may_be_owed {
             let mut index = lock(&self.index);

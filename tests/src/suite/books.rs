@@ -1,0 +1,147 @@
+//! Ledgers that are full, down, or slow to learn.
+
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+use std::time::Duration;
+use x402_tower::proto::header::PAYMENT_REQUIRED;
+
+use crate::buyer::{get, paying};
+use crate::{App, Kitchen, Shop, Verb};
+
+/// A full ledger takes no more payments, and forgets none to make room.
+pub async fn that_are_full_take_no_more<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder_with(|ledger| ledger.most_entries(2))
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let first = shop.pay(&buyer, "/goods").await;
+    assert_eq!(
+        shop.send(paying(get("/goods"), &first)).await.status,
+        StatusCode::OK
+    );
+    assert_eq!(shop.buy(&buyer, "/goods").await.status, StatusCode::OK);
+    let third = shop.pay(&buyer, "/goods").await;
+    let answer = shop.send(paying(get("/goods"), &third)).await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "too_many_payments")
+    );
+    assert!(answer.header(RETRY_AFTER).is_some());
+    assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+    assert_eq!((kitchen.started(), shop.facilitator.calls().verify), (2, 2));
+    assert_eq!(
+        shop.send(paying(get("/goods"), &first)).await.text(),
+        "the goods, run 1"
+    );
+    // In a quarter of an hour there is room again.
+    shop.clock.advance(Duration::from_secs(901));
+    assert_eq!(shop.buy(&buyer, "/goods").await.status, StatusCode::OK);
+    shop.assert_charges(3);
+}
+
+/// A ledger that does not answer is not taken for one that agrees.
+pub async fn that_are_down_let_nothing_through<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    shop.ledger.break_down(true);
+    let answer = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "payment_unavailable")
+    );
+    assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+    assert!(!answer.text().contains("10.0.0.7"));
+    // Asking what it costs needs no ledger.
+    assert_eq!(
+        shop.send(get("/goods")).await.status,
+        StatusCode::PAYMENT_REQUIRED
+    );
+    assert_eq!((kitchen.started(), shop.facilitator.calls().verify), (0, 0));
+    shop.ledger.break_down(false);
+    assert_eq!(
+        shop.send(paying(get("/goods"), &payment)).await.status,
+        StatusCode::OK
+    );
+    shop.assert_charges(1);
+}
+
+/// A ledger that goes down while the handler works: nothing is charged that could not be written down before.
+pub async fn that_go_down_stop_settlements<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let sending = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    kitchen.wait_started(1).await;
+    shop.ledger.break_down(true);
+    kitchen.finish(1);
+    let answer = sending.await.unwrap();
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "payment_unavailable")
+    );
+    assert!(!answer.text().contains("the goods"));
+    assert_eq!(shop.facilitator.calls().settle, 0);
+    shop.assert_charges(0);
+}
+
+/// Money that has moved is served for, though it could not be written down yet.
+pub async fn that_cannot_commit_learn_it_later<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    shop.ledger.fail_commits(2);
+    let answer = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (StatusCode::OK, "the goods, run 1")
+    );
+    assert!(answer.receipt().success);
+    for pause in [1, 2] {
+        let pause = Duration::from_secs(pause);
+        shop.clock.sleeper_for(pause).await;
+        shop.clock.advance(pause);
+    }
+    shop.ledger.wait_for(Verb::Commit, 1).await;
+    let again = shop.send(paying(get("/goods"), &payment)).await;
+    assert_ne!(again.status, StatusCode::PAYMENT_REQUIRED);
+    assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
+}
+
+/// Draining takes no more payments, and waits for those that are on their way.
+pub async fn are_closed_by_draining<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let sending = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    kitchen.wait_started(1).await;
+    let x402 = shop.x402.clone();
+    let draining = tokio::spawn(async move { x402.drain(Duration::from_secs(60)).await });
+    shop.clock.sleeper_for(Duration::from_secs(60)).await;
+    let late = shop.buy(&buyer, "/goods").await;
+    assert_eq!(
+        (late.status, late.problem().as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "too_many_payments")
+    );
+    assert!(!draining.is_finished());
+    kitchen.finish(1);
+    assert_eq!(sending.await.unwrap().status, StatusCode::OK);
+    assert!(draining.await.unwrap().is_clean());
+    shop.assert_charges(1);
+}

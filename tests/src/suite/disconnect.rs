@@ -1,0 +1,268 @@
+//! Buyers who leave, at every moment at which one can.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use x402_tower::Settle;
+use x402_tower::facilitator::Endpoint;
+use x402_tower::local::Fault;
+
+use crate::buyer::{get, paying, request};
+use crate::{App, Connection, Kitchen, Shop, TestBody, Verb, handler, pieces};
+
+/// Nothing has happened yet, so the payment is as good as before.
+pub async fn while_the_payment_is_verified<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    shop.facilitator.on(Endpoint::Verify, [Fault::Hang]);
+    let connection = Connection::open(shop.address(), &paying(get("/goods"), &payment)).await;
+    shop.ledger.wait_for(Verb::Claim, 1).await;
+    connection.hang_up();
+    shop.ledger.wait_for(Verb::Release, 1).await;
+    assert_eq!(kitchen.started(), 0);
+    assert_eq!(
+        shop.send(paying(get("/goods"), &payment)).await.status,
+        StatusCode::OK
+    );
+    shop.assert_charges(1);
+}
+
+/// The work is dropped and nothing is charged; whoever does that again and again is sent away.
+pub async fn while_the_handler_works<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/goods").await;
+    for run in 1..=3 {
+        let connection = Connection::open(shop.address(), &paying(get("/goods"), &payment)).await;
+        kitchen.wait_started(run).await;
+        connection.hang_up();
+        kitchen.wait_dropped(run).await;
+        shop.ledger.wait_for(Verb::Abort, run).await;
+    }
+    let answer = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::CONFLICT, "too_many_aborted_runs")
+    );
+    assert_eq!((kitchen.started(), shop.facilitator.calls().settle), (3, 0));
+    shop.assert_charges(0);
+    // A new payment is a new chance.
+    kitchen.finish(1);
+    assert_eq!(shop.buy(&buyer, "/goods").await.status, StatusCode::OK);
+    shop.assert_charges(1);
+}
+
+/// The settlement goes on without the buyer, who gets the answer by asking again.
+pub async fn while_the_money_moves<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .sell(
+            "/before",
+            |x402| x402.route("$0.01").settle(Settle::Before),
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    for (i, (method, path, runs)) in [
+        (Method::GET, "/goods", 2),
+        (Method::POST, "/goods", 3),
+        (Method::GET, "/before", 4),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let payment = shop.pay(&buyer, path).await;
+        let ask = || paying(request(method.clone(), path, ""), &payment);
+        let delay = Duration::from_secs(7);
+        shop.facilitator.on(Endpoint::Settle, [Fault::Delay(delay)]);
+        let connection = Connection::open(shop.address(), &ask()).await;
+        shop.clock.sleeper_for(delay).await;
+        connection.hang_up();
+        shop.ledger.wait_for(Verb::Abandon, i + 1).await;
+        shop.clock.advance(delay);
+        shop.ledger.wait_for(Verb::Commit, i + 1).await;
+        shop.ledger.wait_for(Verb::Undelivered, i + 1).await;
+        shop.assert_charges(i + 1);
+
+        let answer = shop.send(ask()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        assert!(answer.receipt().success);
+        // What must not run twice was kept before the money moved; the rest runs again, or for the first time.
+        assert_eq!(kitchen.started(), runs, "{method} {path}");
+        shop.ledger.wait_for(Verb::Delivered, i + 1).await;
+        shop.assert_charges(i + 1);
+    }
+}
+
+/// An answer that is read before the money moves may take a while, and a buyer may leave in that while.
+pub async fn while_the_answer_is_read<A: App>() {
+    let stalls = handler(|_| async {
+        let body: TestBody = Stalling {
+            sent: 0,
+            length: 10,
+        }
+        .map_err(|never| match never {})
+        .boxed_unsync();
+        Ok(Response::new(body))
+    });
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), stalls)
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let ask = paying(request(Method::POST, "/goods", "x"), &payment);
+    let connection = Connection::open(shop.address(), &ask).await;
+    shop.ledger.wait_for(Verb::Claim, 1).await;
+    connection.hang_up();
+    shop.ledger.wait_for(Verb::Abort, 1).await;
+    assert_eq!(shop.facilitator.calls().settle, 0);
+    shop.assert_charges(0);
+}
+
+/// A body that breaks before it has been given out costs nothing, and gives nothing away.
+pub async fn or_answers_that_break_off<A: App>() {
+    let breaks = handler(|_| async {
+        let body: TestBody = Breaking { sent: false }.boxed_unsync();
+        Ok(Response::new(body))
+    });
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), breaks)
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let answer = shop
+        .send(paying(request(Method::POST, "/goods", ""), &payment))
+        .await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!answer.text().contains("half"));
+    shop.assert_charges(0);
+    // Streamed, it breaks after the money has moved, and can be had again.
+    for times in 1..=2 {
+        let broken = crate::try_send(shop.address(), paying(get("/goods"), &payment)).await;
+        assert!(broken.is_err(), "{broken:?}");
+        shop.ledger.wait_for(Verb::Undelivered, times).await;
+        shop.assert_charges(1);
+    }
+}
+
+/// Nearly all of a large answer is not all of it: it can be had again, but not for ever.
+pub async fn before_the_end_of_a_large_answer<A: App>() {
+    const SIZE: usize = 16 << 20;
+    let kitchen = Kitchen::open();
+    let large = kitchen.cook(|_, request| {
+        let said = request.uri().path() == "/large/said";
+        Ok(Response::new(pieces(SIZE, said)))
+    });
+    let shop = Shop::builder()
+        .sell("/large", |x402| x402.route("$0.01"), large)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    for (i, path) in ["/large/said", "/large/unsaid"].into_iter().enumerate() {
+        let payment = shop.pay(&buyer, path).await;
+        for times in 1..=10 {
+            let mut connection =
+                Connection::open(shop.address(), &paying(get(path), &payment)).await;
+            let head = connection.read_head().await;
+            if times > 4 {
+                assert!(head.starts_with("HTTP/1.1 410"), "{path} {times}: {head}");
+                continue;
+            }
+            assert!(head.starts_with("HTTP/1.1 200"), "{path} {times}: {head}");
+            let most = SIZE / 100 * if times % 2 == 0 { 99 } else { 50 };
+            assert!(connection.read(most).await.len() >= most);
+            connection.hang_up();
+            // What is in the buffers of sockets has been handed over, as far as anybody can tell.
+            shop.ledger
+                .wait_for_any(&[Verb::Delivered, Verb::Undelivered], 4 * i + times)
+                .await;
+        }
+        assert_eq!(kitchen.started(), 4 * (i + 1));
+        shop.assert_charges(i + 1);
+    }
+}
+
+/// Whoever waits for another request with the same payment may leave as well.
+pub async fn while_waiting_for_another<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let first = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    kitchen.wait_started(1).await;
+    let second = Connection::open(shop.address(), &paying(get("/goods"), &payment)).await;
+    shop.clock.sleeper_for(Duration::from_millis(500)).await;
+    second.hang_up();
+    kitchen.finish(1);
+    assert_eq!(first.await.unwrap().status, StatusCode::OK);
+    assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
+}
+
+/// Sends one byte of many, and then nothing.
+struct Stalling {
+    sent: u64,
+    length: u64,
+}
+
+impl Body for Stalling {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.sent > 0 {
+            return Poll::Pending;
+        }
+        self.sent += 1;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length - self.sent)
+    }
+}
+
+/// Sends half of what it promises, and fails.
+struct Breaking {
+    sent: bool,
+}
+
+impl Body for Breaking {
+    type Data = Bytes;
+    type Error = crate::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, crate::BoxError>>> {
+        Poll::Ready(Some(match std::mem::replace(&mut self.sent, true) {
+            false => Ok(Frame::data(Bytes::from_static(b"half"))),
+            true => Err("the disk is gone".into()),
+        }))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(if self.sent { 4 } else { 8 })
+    }
+}

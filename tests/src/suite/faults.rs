@@ -1,0 +1,456 @@
+//! Facilitators that misbehave, in the process and behind HTTP.
+
+use std::time::Duration;
+
+use http::header::RETRY_AFTER;
+use http::{Method, StatusCode};
+use tokio::net::TcpListener;
+use x402_tower::facilitator::{Endpoint, HttpFacilitator};
+use x402_tower::local::Fault;
+use x402_tower::money::Money;
+use x402_tower::proto::header::{PAYMENT_REQUIRED, PAYMENT_RESPONSE};
+
+use crate::buyer::{get, paying, request};
+use crate::{Answer, App, Challenge, Kitchen, Shop, ShopBuilder, Verb, Wire};
+
+async fn shop(kitchen: &Kitchen, wire: Wire) -> ShopBuilder {
+    Shop::builder()
+        .over(wire)
+        .await
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .sell("/dear", |x402| x402.route("$5"), kitchen.handler())
+}
+
+#[track_caller]
+fn assert_unavailable(answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+    assert_eq!(answer.problem(), "payment_unavailable");
+    assert!(answer.header(RETRY_AFTER).is_some());
+    assert_eq!(
+        (
+            answer.header(PAYMENT_REQUIRED),
+            answer.header(PAYMENT_RESPONSE)
+        ),
+        (None, None)
+    );
+}
+
+#[track_caller]
+fn assert_parked(answer: &Answer, reason: &str) {
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+    assert_eq!(answer.problem(), reason);
+    assert!(answer.header(RETRY_AFTER).is_some());
+    assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+    let receipt = answer.receipt();
+    assert_eq!(
+        (receipt.success, receipt.error_reason.as_deref()),
+        (false, Some(reason))
+    );
+    assert_eq!(
+        receipt.transaction.is_empty(),
+        reason == "settlement_unknown"
+    );
+}
+
+/// A payment that cannot be checked is neither served nor refused, and costs nothing.
+pub async fn at_verification_cost_nothing<A: App>() {
+    for wire in Wire::ALL {
+        let kitchen = Kitchen::open();
+        let shop = shop(&kitchen, wire).await.open::<A>().await;
+        let payment = shop.pay(&shop.buyer(1), "/goods").await;
+        for fault in [
+            Fault::LoseAnswer,
+            Fault::LoseRequest,
+            Fault::Unreachable,
+            Fault::Garbage,
+            Fault::Html,
+            Fault::Refuse("unexpected_verify_error".to_owned()),
+        ] {
+            shop.facilitator.on(Endpoint::Verify, [fault]);
+            assert_unavailable(&shop.send(paying(get("/goods"), &payment)).await);
+        }
+        shop.facilitator.on(Endpoint::Verify, [Fault::Hang]);
+        let hanging = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+        // Six faults so far, and this one has to have got there before time passes.
+        shop.facilitator.called(Endpoint::Verify, 7).await;
+        shop.clock.sleeper_for(Duration::from_secs(10)).await;
+        shop.clock.advance(Duration::from_secs(10));
+        assert_unavailable(&hanging.await.unwrap());
+        assert_eq!((kitchen.started(), shop.facilitator.calls().settle), (0, 0));
+
+        shop.facilitator.on(
+            Endpoint::Verify,
+            [Fault::Refuse(
+                "invalid_exact_evm_insufficient_balance".to_owned(),
+            )],
+        );
+        let answer = shop.send(paying(get("/goods"), &payment)).await;
+        assert_eq!(
+            Challenge::of(&answer).error(),
+            "invalid_exact_evm_insufficient_balance"
+        );
+        assert_eq!(kitchen.started(), 0);
+        // All of that was no fault of the payment.
+        assert_eq!(
+            shop.send(paying(get("/goods"), &payment)).await.status,
+            StatusCode::OK
+        );
+        shop.assert_charges(1);
+    }
+}
+
+/// A facilitator that is slow is waited for.
+pub async fn may_just_be_delays<A: App>() {
+    for wire in Wire::ALL {
+        let kitchen = Kitchen::open();
+        let shop = shop(&kitchen, wire).await.open::<A>().await;
+        let payment = shop.pay(&shop.buyer(1), "/goods").await;
+        let delay = Duration::from_secs(3);
+        shop.facilitator.on(Endpoint::Verify, [Fault::Delay(delay)]);
+        shop.facilitator.on(Endpoint::Settle, [Fault::Delay(delay)]);
+        let sending = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+        for _ in 0..2 {
+            shop.clock.sleeper_for(delay).await;
+            shop.clock.advance(delay);
+        }
+        assert_eq!(sending.await.unwrap().status, StatusCode::OK);
+        shop.assert_charges(1);
+    }
+}
+
+/// A settlement that never got there is tried again, and happens once.
+pub async fn that_lose_requests_are_asked_again<A: App>() {
+    for wire in Wire::ALL {
+        let kitchen = Kitchen::open();
+        let shop = shop(&kitchen, wire).await.open::<A>().await;
+        let buyer = shop.buyer(1);
+        for (i, verified_first) in [false, true].into_iter().enumerate() {
+            shop.facilitator.want_verification(verified_first);
+            shop.facilitator
+                .on(Endpoint::Settle, [Fault::LoseRequest, Fault::LoseRequest]);
+            let payment = shop.pay(&buyer, "/goods").await;
+            let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+            assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+            assert!(answer.receipt().success);
+            shop.assert_charges(i + 1);
+        }
+        assert_eq!(kitchen.started(), 2);
+    }
+}
+
+/// Money that has moved without a word about it is believed in, up to a dollar and once for each payer.
+pub async fn that_lose_answers_are_believed_once<A: App>() {
+    for wire in Wire::ALL {
+        for fault in [
+            Fault::LoseAnswer,
+            Fault::FailAfterBroadcast,
+            Fault::WrongNetwork,
+            Fault::Garbage,
+            Fault::Html,
+        ] {
+            let kitchen = Kitchen::open();
+            let shop = shop(&kitchen, wire).await.open::<A>().await;
+            let buyer = shop.buyer(1);
+            shop.facilitator.want_verification(fault == Fault::Html);
+            shop.facilitator.on(Endpoint::Settle, [fault.clone()]);
+            let payment = shop.pay(&buyer, "/goods").await;
+            let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+            assert_eq!(
+                (answer.status, answer.text()),
+                (StatusCode::OK, "the goods, run 1"),
+                "{wire:?} {fault:?}"
+            );
+            let receipt = answer.receipt();
+            assert_eq!(
+                receipt.error_reason.as_deref(),
+                Some("settlement_unconfirmed")
+            );
+            assert!(!receipt.success);
+            shop.assert_charges(1);
+            assert_eq!(shop.events(), ["unconfirmed", "settled"]);
+
+            // Not a second time on the same day, and not for so much.
+            shop.facilitator.on(Endpoint::Settle, [fault.clone()]);
+            let payment = shop.pay(&buyer, "/goods?again").await;
+            let answer = shop
+                .send_and_wait(paying(get("/goods?again"), &payment))
+                .await;
+            assert_parked(&answer, "settlement_unknown");
+            let other = shop.buyer(2);
+            shop.facilitator.on(Endpoint::Settle, [fault.clone()]);
+            let payment = shop.pay(&other, "/dear").await;
+            let answer = shop.send_and_wait(paying(get("/dear"), &payment)).await;
+            assert_parked(&answer, "settlement_unknown");
+            shop.assert_charges(3);
+        }
+    }
+}
+
+/// Where somebody looks at the chain, nothing has to be believed.
+pub async fn that_lose_answers_are_caught_by_a_witness<A: App>() {
+    for fault in [
+        Fault::LoseAnswer,
+        Fault::FailAfterBroadcast,
+        Fault::WrongNetwork,
+        Fault::Pending(99),
+    ] {
+        let kitchen = Kitchen::open();
+        let shop = shop(&kitchen, Wire::Process)
+            .await
+            .seller_with(|builder, facilitator| builder.witness(facilitator.clone()))
+            .open::<A>()
+            .await;
+        let buyer = shop.buyer(1);
+        for times in 1..=2 {
+            shop.facilitator.on(Endpoint::Settle, [fault.clone()]);
+            let path = format!("/dear?{times}");
+            let payment = shop.pay(&buyer, &path).await;
+            let answer = shop.send_and_wait(paying(get(&path), &payment)).await;
+            assert_eq!(answer.status, StatusCode::OK, "{fault:?}: {answer:?}");
+            let receipt = answer.receipt();
+            assert!(receipt.success);
+            assert_eq!(receipt.transaction, shop.transfers()[times - 1].transaction);
+        }
+        shop.assert_charges(2);
+    }
+}
+
+/// A buyer who cancels in time has not paid, and looks like one who has. A witness can tell.
+pub async fn may_be_the_buyers_doing<A: App>() {
+    for wire in Wire::ALL {
+        let kitchen = Kitchen::open();
+        let shop = shop(&kitchen, wire).await.open::<A>().await;
+        shop.facilitator.on(Endpoint::Settle, [Fault::CancelFirst]);
+        let answer = shop.buy(&shop.buyer(1), "/goods").await;
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (StatusCode::CONFLICT, "payment_already_used")
+        );
+        assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+        assert!(!answer.text().contains("the goods"));
+        shop.assert_charges(0);
+    }
+    // After a try of our own that got lost, it is not known who was first.
+    let kitchen = Kitchen::open();
+    let shop = shop(&kitchen, Wire::Process)
+        .await
+        .seller_with(|builder, facilitator| builder.witness(facilitator.clone()))
+        .open::<A>()
+        .await;
+    shop.facilitator
+        .on(Endpoint::Settle, [Fault::LoseRequest, Fault::CancelFirst]);
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::CONFLICT, "payment_already_used")
+    );
+    shop.assert_charges(0);
+}
+
+/// A transaction that is on its way is waited for, first by the request and then in the background.
+pub async fn that_say_pending_are_waited_for<A: App>() {
+    for wire in Wire::ALL {
+        let kitchen = Kitchen::open();
+        let shop = shop(&kitchen, wire).await.open::<A>().await;
+        let buyer = shop.buyer(1);
+        shop.facilitator.on(Endpoint::Settle, [Fault::Pending(3)]);
+        let payment = shop.pay(&buyer, "/goods").await;
+        let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        assert!(answer.receipt().success);
+        shop.assert_charges(1);
+
+        shop.facilitator.on(Endpoint::Settle, [Fault::Pending(9)]);
+        let payment = shop.pay(&buyer, "/goods?late").await;
+        let ask = || paying(request(Method::POST, "/goods?late", ""), &payment);
+        let answer = shop.send_and_wait(ask()).await;
+        assert_parked(&answer, "settlement_pending");
+        let runs = kitchen.started();
+        let again = shop.send(ask()).await;
+        assert_parked(&again, "settlement_pending");
+        assert_eq!(again.receipt(), answer.receipt());
+        shop.reconcile_until(Verb::Commit, 2).await;
+        let served = shop.send(ask()).await;
+        assert_eq!(
+            (served.status, served.text()),
+            (StatusCode::OK, "the goods, run 2")
+        );
+        assert_eq!(served.receipt().transaction, answer.receipt().transaction);
+        assert_eq!(kitchen.started(), runs, "the answer waited for the money");
+        shop.assert_charges(2);
+        assert_eq!(
+            shop.events(),
+            ["settled", "parked", "parked", "parked", "settled"]
+        );
+    }
+}
+
+/// A transaction that the chain has undone has moved nothing.
+pub async fn that_revert_have_charged_nothing<A: App>() {
+    for wire in Wire::ALL {
+        let kitchen = Kitchen::open();
+        let shop = shop(&kitchen, wire).await.open::<A>().await;
+        shop.facilitator.on(Endpoint::Settle, [Fault::Revert]);
+        let payment = shop.pay(&shop.buyer(1), "/goods").await;
+        let answer = shop.send(paying(get("/goods"), &payment)).await;
+        assert_eq!(
+            Challenge::of(&answer).error(),
+            "invalid_exact_evm_transaction_failed"
+        );
+        assert!(!answer.receipt().success);
+        shop.assert_charges(0);
+        assert_eq!(
+            shop.send(paying(get("/goods"), &payment)).await.status,
+            StatusCode::OK
+        );
+        shop.assert_charges(1);
+    }
+}
+
+/// Nothing counts as a refusal once a try of ours may have charged: it is what success looks like afterwards.
+pub async fn that_refuse_after_a_loss_prove_nothing<A: App>() {
+    for reason in [
+        "invalid_exact_evm_insufficient_balance",
+        "invalid_exact_evm_payload_authorization_valid_before",
+        "invalid_exact_evm_transaction_simulation_failed",
+        "Payment must be verified before settlement",
+    ] {
+        let kitchen = Kitchen::open();
+        let shop = shop(&kitchen, Wire::Process).await.open::<A>().await;
+        let buyer = shop.buyer(1);
+        let payment = shop.pay(&buyer, "/goods").await;
+        shop.facilitator.on(Endpoint::Settle, [Fault::LoseAnswer]);
+        shop.facilitator
+            .always_on(Endpoint::Settle, Some(Fault::Refuse(reason.to_owned())));
+        shop.facilitator
+            .on(Endpoint::Verify, [Fault::Delay(Duration::ZERO)]);
+        shop.facilitator.always_on(
+            Endpoint::Verify,
+            Some(Fault::Refuse("insufficient_funds".to_owned())),
+        );
+        let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+        assert_parked(&answer, "settlement_unknown");
+        assert_parked(
+            &shop.send(paying(get("/goods"), &payment)).await,
+            "settlement_unknown",
+        );
+        shop.assert_charges(1);
+
+        // When the payment's time is over and nobody knows, somebody has to look.
+        shop.reconcile_until(Verb::GiveUp, 1).await;
+        assert!(shop.events().contains(&"unresolved"));
+        let answer = shop.send(paying(get("/goods"), &payment)).await;
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (StatusCode::GONE, "settlement_unresolved")
+        );
+        assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+        shop.assert_charges(1);
+    }
+}
+
+/// A facilitator that hangs in the middle of it is asked again in the background; the answer waits for the money.
+pub async fn that_hang_are_asked_again_later<A: App>() {
+    for wire in Wire::ALL {
+        let kitchen = Kitchen::open();
+        let shop = shop(&kitchen, wire).await.open::<A>().await;
+        let payment = shop.pay(&shop.buyer(1), "/goods").await;
+        let ask = || paying(request(Method::POST, "/goods", "once"), &payment);
+        shop.facilitator.on(Endpoint::Settle, [Fault::Hang]);
+        let hanging = tokio::spawn(crate::send(shop.address(), ask()));
+        shop.clock.sleeper_for(Duration::from_secs(30)).await;
+        shop.ledger.wait_for(Verb::Begin, 1).await;
+        shop.facilitator.called(Endpoint::Settle, 1).await;
+        shop.clock.advance(Duration::from_secs(30));
+        assert_parked(&hanging.await.unwrap(), "settlement_unknown");
+        shop.assert_charges(0);
+        shop.reconcile_until(Verb::Commit, 1).await;
+        let answer = shop.send(ask()).await;
+        assert_eq!(
+            (answer.status, answer.text()),
+            (StatusCode::OK, "the goods, run 1")
+        );
+        assert!(answer.receipt().success);
+        shop.assert_charges(1);
+    }
+}
+
+/// A facilitator that cannot be reached has done nothing, so nothing has to be remembered.
+pub async fn that_cannot_be_reached_have_done_nothing<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = shop(&kitchen, Wire::Process).await.open::<A>().await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/goods").await;
+    shop.facilitator
+        .on(Endpoint::Settle, [Fault::Unreachable, Fault::Unreachable]);
+    assert_eq!(
+        shop.send_and_wait(paying(get("/goods"), &payment))
+            .await
+            .status,
+        StatusCode::OK
+    );
+    shop.assert_charges(1);
+
+    let payment = shop.pay(&buyer, "/goods?2").await;
+    shop.facilitator
+        .always_on(Endpoint::Settle, Some(Fault::Unreachable));
+    assert_unavailable(&shop.send_and_wait(paying(get("/goods?2"), &payment)).await);
+    assert_eq!(shop.ledger.count(Verb::Park), 0);
+    shop.facilitator.always_on(Endpoint::Settle, None);
+    assert_eq!(
+        shop.send(paying(get("/goods?2"), &payment)).await.status,
+        StatusCode::OK
+    );
+    shop.assert_charges(2);
+}
+
+/// A server starts, and says what things cost, though its facilitator is down.
+pub async fn do_not_keep_a_server_from_starting<A: App>() {
+    // A port that nobody listens on.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    let kitchen = Kitchen::open();
+    let shop = shop(&kitchen, Wire::Process)
+        .await
+        .seller(|builder| {
+            builder.facilitator(HttpFacilitator::new(format!("http://{nobody}")).unwrap())
+        })
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    assert_unavailable(&shop.send(paying(get("/goods"), &payment)).await);
+    assert_eq!(kitchen.started(), 0);
+}
+
+/// A seller says how much is served on a mere belief.
+pub async fn are_believed_as_far_as_the_seller_says<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell(
+            "/never",
+            |x402| x402.route("$0.01").unconfirmed_up_to(Money::new(0, 0)),
+            kitchen.handler(),
+        )
+        .sell(
+            "/always",
+            |x402| x402.route("$5").unconfirmed_up_to(Money::new(5, 0)),
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    for (path, status) in [
+        ("/never", StatusCode::SERVICE_UNAVAILABLE),
+        ("/always", StatusCode::OK),
+    ] {
+        shop.facilitator.on(Endpoint::Settle, [Fault::LoseAnswer]);
+        let payment = shop.pay(&buyer, path).await;
+        assert_eq!(
+            shop.send_and_wait(paying(get(path), &payment)).await.status,
+            status
+        );
+    }
+    shop.assert_charges(2);
+}

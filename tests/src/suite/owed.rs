@@ -1,0 +1,283 @@
+//! Buyers who sign anew for what they have paid for and not got. Every client does that.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use x402_tower::Settle;
+use x402_tower::facilitator::Endpoint;
+use x402_tower::local::Fault;
+use x402_tower::proto::header::PAYMENT_REQUIRED;
+
+use crate::buyer::{encode, get, paying, paying_v1, request};
+use crate::shop::goods;
+use crate::{App, Buyer, Challenge, Connection, Kitchen, Shop, Verb};
+
+/// A shop in which a buyer has paid, and was gone before the answer came.
+async fn paid_and_gone<A: App>(kitchen: &Kitchen, buyer: u64) -> (Shop, Buyer) {
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .sell(
+            "/hard",
+            |x402| x402.route("$0.01").owed(false),
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(buyer);
+    leave_unserved(&shop, &buyer, "/goods", 1).await;
+    (shop, buyer)
+}
+
+async fn leave_unserved(shop: &Shop, buyer: &Buyer, path: &str, times: usize) {
+    let payment = shop.pay(buyer, path).await;
+    let delay = Duration::from_secs(7);
+    shop.facilitator.on(Endpoint::Settle, [Fault::Delay(delay)]);
+    let connection = Connection::open(shop.address(), &paying(get(path), &payment)).await;
+    shop.clock.sleeper_for(delay).await;
+    connection.hang_up();
+    shop.ledger.wait_for(Verb::Abandon, times).await;
+    shop.clock.advance(delay);
+    shop.ledger.wait_for(Verb::Undelivered, times).await;
+}
+
+/// After the connection broke: the older payment is answered, and the newer one stays unused.
+pub async fn are_served_after_a_reset<A: App>() {
+    let kitchen = Kitchen::open();
+    let (shop, buyer) = paid_and_gone::<A>(&kitchen, 1).await;
+    let [charge] = &shop.transfers()[..] else {
+        panic!("{:?}", shop.transfers())
+    };
+    let payment = shop.pay(&buyer, "/goods").await;
+    let answer = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (StatusCode::OK, "the goods, run 2")
+    );
+    assert_eq!(answer.receipt().transaction, charge.transaction);
+    shop.assert_charges(1);
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    // Delivered is delivered: the newer payment buys something of its own now.
+    let answer = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (StatusCode::OK, "the goods, run 3")
+    );
+    assert_ne!(answer.receipt().transaction, charge.transaction);
+    shop.assert_charges(2);
+}
+
+/// The same for clients of version 1, who can show nothing but a new signature.
+pub async fn are_served_in_version_1<A: App>() {
+    let kitchen = Kitchen::open();
+    let (shop, buyer) = paid_and_gone::<A>(&kitchen, 1).await;
+    let payment = buyer.pay_v1(&shop.challenge("/goods").await);
+    let answer = shop.send(paying_v1(get("/goods"), &payment)).await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (StatusCode::OK, "the goods, run 2")
+    );
+    assert_eq!(
+        answer.receipt_v1().transaction,
+        shop.transfers()[0].transaction
+    );
+    shop.assert_charges(1);
+}
+
+/// A client that times out signs anew while its first payment is still on its way.
+pub async fn are_served_after_a_timeout<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let delay = Duration::from_secs(7);
+    shop.facilitator.on(Endpoint::Settle, [Fault::Delay(delay)]);
+    let connection = Connection::open(shop.address(), &paying(get("/goods"), &payment)).await;
+    shop.clock.sleeper_for(delay).await;
+    connection.hang_up();
+    shop.ledger.wait_for(Verb::Abandon, 1).await;
+
+    let payment = shop.pay(&buyer, "/goods").await;
+    let second = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    shop.clock.sleeper_for(Duration::from_millis(500)).await;
+    shop.clock.advance(delay);
+    let answer = second.await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    assert_eq!(
+        answer.receipt().transaction,
+        shop.transfers()[0].transaction
+    );
+    assert_eq!(shop.facilitator.calls().settle, 1);
+    shop.assert_charges(1);
+}
+
+/// A client that was told 503 signs anew, and is told so again until the outcome is known.
+pub async fn are_served_after_503<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/goods").await;
+    shop.facilitator.on(Endpoint::Settle, [Fault::Pending(8)]);
+    let first = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+    assert_eq!(first.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        first.receipt().error_reason.as_deref(),
+        Some("settlement_pending")
+    );
+    let transaction = first.receipt().transaction;
+
+    for _ in 0..2 {
+        let again = shop.buy(&buyer, "/goods").await;
+        assert_eq!(again.status, StatusCode::SERVICE_UNAVAILABLE, "{again:?}");
+        assert_eq!(again.receipt().transaction, transaction);
+        assert_eq!(again.header(PAYMENT_REQUIRED), None);
+    }
+    shop.reconcile_until(Verb::Commit, 1).await;
+    let answer = shop.buy(&buyer, "/goods").await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (StatusCode::OK, "the goods, run 2")
+    );
+    assert_eq!(answer.receipt().transaction, transaction);
+    shop.assert_charges(1);
+}
+
+/// A buyer whose first payment has taken all they had is served all the same.
+pub async fn are_served_though_they_have_nothing_left<A: App>() {
+    let kitchen = Kitchen::open();
+    let (shop, buyer) = paid_and_gone::<A>(&kitchen, 1).await;
+    shop.leave(&buyer, 0);
+    let answer = shop.buy(&buyer, "/goods").await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (StatusCode::OK, "the goods, run 2")
+    );
+    shop.assert_charges(1);
+    // What they have got they do not get twice.
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    let answer = shop.buy(&buyer, "/goods").await;
+    assert_eq!(
+        Challenge::of(&answer).error(),
+        "invalid_exact_evm_insufficient_balance"
+    );
+}
+
+/// Nobody gets what somebody else has paid for.
+pub async fn are_the_only_ones_to_be_served<A: App>() {
+    let kitchen = Kitchen::open();
+    let (shop, buyer) = paid_and_gone::<A>(&kitchen, 1).await;
+    // By claiming to be them.
+    let thief = shop.buyer(2);
+    let mut payment = thief.payment(&shop.challenge("/goods").await);
+    payment["payload"]["authorization"]["from"] = buyer.address().to_string().into();
+    let answer = shop.send(paying(get("/goods"), &encode(&payment))).await;
+    assert_eq!(
+        Challenge::of(&answer).error(),
+        "invalid_exact_evm_signature"
+    );
+    shop.leave(&buyer, 0);
+    let answer = shop.send(paying(get("/goods"), &encode(&payment))).await;
+    assert_eq!(
+        Challenge::of(&answer).error(),
+        "invalid_exact_evm_signature"
+    );
+    assert_eq!(kitchen.started(), 1);
+    // By paying oneself, one gets something of one's own.
+    let answer = shop.buy(&thief, "/goods").await;
+    assert_eq!(answer.receipt().payer.unwrap(), thief.address().to_string());
+    shop.assert_charges(2);
+}
+
+/// Only the same request is owed, only for a while, and only where the seller wants it so.
+pub async fn are_served_what_they_asked_for<A: App>() {
+    let kitchen = Kitchen::open();
+    let (shop, buyer) = paid_and_gone::<A>(&kitchen, 1).await;
+    assert_eq!(
+        shop.buy(&buyer, "/goods?other").await.status,
+        StatusCode::OK
+    );
+    shop.assert_charges(2);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let mut other = paying(request(Method::GET, "/goods", ""), &payment);
+    other
+        .headers_mut()
+        .insert("authorization", "Bearer other".parse().unwrap());
+    assert_eq!(shop.send(other).await.status, StatusCode::OK);
+    shop.assert_charges(3);
+
+    shop.clock.advance(Duration::from_secs(600));
+    assert_eq!(shop.buy(&buyer, "/goods").await.status, StatusCode::OK);
+    shop.assert_charges(4);
+
+    leave_unserved(&shop, &buyer, "/hard", 2).await;
+    shop.assert_charges(5);
+    assert_eq!(shop.buy(&buyer, "/hard").await.status, StatusCode::OK);
+    shop.assert_charges(6);
+}
+
+/// What must not run twice and was not kept cannot be given again; the buyer is told so, and not charged again.
+pub async fn are_told_if_nothing_is_left<A: App>() {
+    let kitchen = Kitchen::open();
+    let unkept = kitchen.cook(|_, _| Ok(http::Response::new(crate::pieces(16 << 20, true))));
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), unkept)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let ask = paying(request(Method::POST, "/goods", ""), &payment);
+    let mut connection = Connection::open(shop.address(), &ask).await;
+    connection.read_head().await;
+    connection.hang_up();
+    shop.ledger.wait_for(Verb::Undelivered, 1).await;
+    let newer = paying(
+        request(Method::POST, "/goods", ""),
+        &shop.pay(&buyer, "/goods").await,
+    );
+    for ask in [ask, newer] {
+        let answer = shop.send(ask).await;
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (StatusCode::GONE, "answer_gone")
+        );
+        assert!(answer.receipt().success);
+        assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+    }
+    assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
+    // When its time is over, somebody is told to give the money back.
+    shop.sleep_long().await;
+    assert_eq!(shop.events(), ["settled", "owed refund"]);
+}
+
+/// Two purchases at once are two purchases.
+pub async fn may_buy_twice_at_once<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .sell(
+            "/before",
+            |x402| x402.route("$0.01").settle(Settle::Before),
+            goods(),
+        )
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let payments = [
+        shop.pay(&buyer, "/goods").await,
+        shop.pay(&buyer, "/goods").await,
+    ];
+    let sending = payments
+        .map(|payment| tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment))));
+    kitchen.wait_started(2).await;
+    kitchen.finish(2);
+    for answer in sending {
+        assert_eq!(answer.await.unwrap().status, StatusCode::OK);
+    }
+    shop.assert_charges(2);
+}

@@ -1,0 +1,180 @@
+//! Answers that take their time.
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderValue, Method, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
+use tokio::sync::mpsc;
+use x402_tower::facilitator::Endpoint;
+use x402_tower::local::Fault;
+use x402_tower::proto::header::PAYMENT_RESPONSE;
+
+use crate::buyer::{get, paying, request};
+use crate::{App, BoxError, Connection, Handler, Shop, Verb, body, handler};
+
+/// A handler whose answer is what is sent through a channel.
+fn telling() -> (mpsc::UnboundedSender<Bytes>, Handler) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let receiver = std::sync::Arc::new(tokio::sync::Mutex::new(receiver));
+    let handler = handler(move |_| {
+        let receiver = receiver.clone().lock_owned();
+        async move {
+            let events = stream::unfold(receiver.await, |mut receiver| async {
+                let event = receiver.recv().await?;
+                Some((Ok::<_, BoxError>(Frame::data(event)), receiver))
+            });
+            let mut response = Response::new(StreamBody::new(events).boxed_unsync());
+            response.headers_mut().insert(
+                "content-type",
+                HeaderValue::from_static("text/event-stream"),
+            );
+            Ok(response)
+        }
+    });
+    (sender, handler)
+}
+
+/// A stream begins as soon as the money has moved, and not when it ends.
+pub async fn begins_right_after_settlement<A: App>() {
+    for method in [Method::GET, Method::POST] {
+        let (events, telling) = telling();
+        let shop = Shop::builder()
+            .sell("/events", |x402| x402.route("$0.01"), telling)
+            .open::<A>()
+            .await;
+        let payment = shop.pay(&shop.buyer(1), "/events").await;
+        let ask = paying(request(method, "/events", "{}"), &payment);
+        let mut connection = Connection::open(shop.address(), &ask).await;
+        let head = connection.read_head().await.to_lowercase();
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        assert!(head.contains("payment-response: "), "{head}");
+        shop.assert_charges(1);
+        for event in ["data: 1\n\n", "data: 2\n\n"] {
+            events.send(Bytes::from_static(event.as_bytes())).unwrap();
+            connection.read_until(event).await;
+        }
+        assert_eq!(shop.ledger.count(Verb::Delivered), 0);
+        drop(events);
+        connection.read_until("0\r\n\r\n").await;
+        shop.ledger.wait_for(Verb::Delivered, 1).await;
+    }
+}
+
+/// Not a byte of it goes out before.
+pub async fn begins_with_nothing_before_settlement<A: App>() {
+    let (events, telling) = telling();
+    let shop = Shop::builder()
+        .sell("/events", |x402| x402.route("$0.01"), telling)
+        .open::<A>()
+        .await;
+    events
+        .send(Bytes::from_static(b"data: secret\n\n"))
+        .unwrap();
+    let reason = "invalid_exact_evm_insufficient_balance".to_owned();
+    shop.facilitator
+        .on(Endpoint::Settle, [Fault::Refuse(reason)]);
+    let answer = shop.buy(&shop.buyer(1), "/events").await;
+    assert_eq!(answer.status, StatusCode::PAYMENT_REQUIRED);
+    assert!(!answer.text().contains("secret"));
+}
+
+/// A stream that is small enough is kept beside, for whoever asks again.
+pub async fn is_kept_while_it_is_small<A: App>() {
+    let (events, telling) = telling();
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_kept_answer_bytes(20))
+        .sell("/events", |x402| x402.route("$0.01"), telling)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/events").await;
+    events.send(Bytes::from_static(b"0123456789")).unwrap();
+    events.send(Bytes::from_static(b"0123456789")).unwrap();
+    drop(events);
+    let first = shop.send(paying(get("/events"), &payment)).await;
+    assert_eq!(first.text(), "01234567890123456789");
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    assert_eq!(
+        shop.send(paying(get("/events"), &payment)).await.text(),
+        first.text()
+    );
+
+    let large = handler(|_| async { Ok(Response::new(body("x".repeat(21)))) });
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_kept_answer_bytes(20))
+        .sell("/large", |x402| x402.route("$0.01"), large)
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&buyer, "/large").await;
+    assert_eq!(
+        shop.send(paying(get("/large"), &payment)).await.status,
+        StatusCode::OK
+    );
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    // What is too large to be kept is made again, but not for ever, and not if it must not be made twice.
+    for times in 2..=4 {
+        assert_eq!(
+            shop.send(paying(get("/large"), &payment)).await.status,
+            StatusCode::OK
+        );
+        shop.ledger.wait_for(Verb::Delivered, times).await;
+    }
+    let again = shop.send(paying(get("/large"), &payment)).await;
+    assert_eq!(
+        (again.status, again.problem().as_str()),
+        (StatusCode::GONE, "answer_gone")
+    );
+    let payment = shop.pay(&buyer, "/large").await;
+    let ask = || paying(request(Method::POST, "/large", ""), &payment);
+    assert_eq!(shop.send(ask()).await.status, StatusCode::OK);
+    shop.ledger.wait_for(Verb::Delivered, 5).await;
+    let again = shop.send(ask()).await;
+    assert_eq!(
+        (again.status, again.problem().as_str()),
+        (StatusCode::CONFLICT, "already_settled")
+    );
+    assert!(again.receipt().success);
+    shop.assert_charges(2);
+}
+
+/// An upgrade is goods: it is paid for before it happens, and works.
+pub async fn can_be_an_upgraded_connection<A: App>() {
+    let upgrade = handler(|mut request| async move {
+        let upgrade = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+            let mut io = hyper_util::rt::TokioIo::new(upgrade.await.unwrap());
+            let mut word = [0; 4];
+            io.read_exact(&mut word).await.unwrap();
+            io.write_all(&word).await.unwrap();
+        });
+        let mut response = Response::new(body(""));
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        response
+            .headers_mut()
+            .insert("connection", HeaderValue::from_static("upgrade"));
+        response
+            .headers_mut()
+            .insert("upgrade", HeaderValue::from_static("echo"));
+        Ok(response)
+    });
+    let shop = Shop::builder()
+        .sell("/upgrade", |x402| x402.route("$0.01"), upgrade)
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/upgrade").await;
+    let mut ask = paying(get("/upgrade"), &payment);
+    ask.headers_mut()
+        .insert("connection", HeaderValue::from_static("upgrade"));
+    ask.headers_mut()
+        .insert("upgrade", HeaderValue::from_static("echo"));
+    let mut connection = Connection::open(shop.address(), &ask).await;
+    let head = connection.read_head().await.to_lowercase();
+    assert!(head.starts_with("http/1.1 101"), "{head}");
+    assert!(head.contains(PAYMENT_RESPONSE.as_str()), "{head}");
+    shop.assert_charges(1);
+    connection.write(b"ping").await;
+    let text = String::from_utf8_lossy(connection.read(head.len() + 4).await).into_owned();
+    assert!(text.ends_with("ping"), "{text}");
+}

@@ -1,0 +1,91 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{Request, Response};
+use ::reqwest::{Client, redirect};
+use bytes::{Bytes, BytesMut};
+use rustls::{ClientConfig, RootCertStore};
+
+use super::transport::{Transport, TransportError, too_large};
+use crate::facilitator::FacilitatorError;
+
+/// The usual transport: `reqwest`, with rustls and the certificate authorities of Mozilla.
+#[derive(Clone, Debug)]
+pub struct ReqwestTransport {
+    client: Client,
+}
+
+impl ReqwestTransport {
+    /// A client with a pool of its own.
+    ///
+    /// # Errors
+    ///
+    /// If the client cannot be set up on this machine.
+    pub fn new() -> Result<Self, TransportError> {
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls()?)
+            .redirect(redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(5))
+            .tcp_nodelay(true)
+            .user_agent(concat!("x402-tower/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(TransportError::new)?;
+        Ok(Self { client })
+    }
+
+    /// A client that is set up already, for proxies and authorities of one's own. It must not follow redirects.
+    pub const fn with_client(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+/// Set up here, so that it does not depend on what else in the process has chosen a crypto provider.
+fn tls() -> Result<ClientConfig, TransportError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TransportError::new)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+impl Transport for ReqwestTransport {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        most: usize,
+    ) -> Result<Response<Bytes>, FacilitatorError> {
+        let request = request.try_into().map_err(FacilitatorError::not_sent)?;
+        let mut response = self.client.execute(request).await.map_err(kind_of)?;
+        if response
+            .content_length()
+            .is_some_and(|length| length > most as u64)
+        {
+            return Err(too_large(most));
+        }
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(FacilitatorError::lost)? {
+            if body.len() + chunk.len() > most {
+                return Err(too_large(most));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut answer = Response::new(body.freeze());
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = std::mem::take(response.headers_mut());
+        Ok(answer)
+    }
+}
+
+fn kind_of(error: ::reqwest::Error) -> FacilitatorError {
+    if error.is_connect() || error.is_builder() {
+        FacilitatorError::not_sent(error)
+    } else {
+        FacilitatorError::lost(error)
+    }
+}

@@ -1,0 +1,51 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+
+use ::http::{Request, Response};
+use bytes::Bytes;
+
+use crate::facilitator::FacilitatorError;
+
+/// What carries the requests of an [`HttpFacilitator`](super::HttpFacilitator): an HTTP client, as plain as can be.
+pub trait Transport: Send + Sync + 'static {
+    /// Sends a request and reads the answer, of at most so many bytes, whatever its status. Redirects are not followed.
+    ///
+    /// # Errors
+    ///
+    /// [`FacilitatorError::not_sent`] if it is certain that nothing was sent, [`FacilitatorError::lost`] if not, and
+    /// [`FacilitatorError::unreadable`] if the answer is too large.
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        most: usize,
+    ) -> impl Future<Output = Result<Response<Bytes>, FacilitatorError>> + Send;
+}
+
+/// A transport cannot be set up.
+#[derive(Debug)]
+pub struct TransportError(Box<dyn StdError + Send + Sync>);
+
+impl TransportError {
+    #[cfg(any(feature = "reqwest", feature = "hyper"))]
+    pub(super) fn new(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(cause.into())
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the HTTP client cannot be set up")
+    }
+}
+
+impl StdError for TransportError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+#[cfg(any(feature = "reqwest", feature = "hyper"))]
+pub(super) fn too_large(most: usize) -> FacilitatorError {
+    FacilitatorError::unreadable(format!("the answer is larger than {most} bytes"))
+}
