@@ -354,15 +354,20 @@ pub async fn that_refuse_after_a_loss_prove_nothing<A: App>() {
 pub async fn that_hang_are_asked_again_later<A: App>() {
     for wire in Wire::ALL {
         let kitchen = Kitchen::open();
-        let shop = shop(&kitchen, wire).await.open::<A>().await;
+        // A time that nobody else waits for.
+        let patience = Duration::from_secs(25);
+        let shop = shop(&kitchen, wire)
+            .await
+            .seller(move |seller| seller.facilitator_timeouts(Duration::from_secs(10), patience))
+            .open::<A>()
+            .await;
         let payment = shop.pay(&shop.buyer(1), "/goods").await;
         let ask = || paying(request(Method::POST, "/goods", "once"), &payment);
         shop.facilitator.on(Endpoint::Settle, [Fault::Hang]);
         let hanging = tokio::spawn(crate::send(shop.address(), ask()));
-        shop.clock.sleeper_for(Duration::from_secs(30)).await;
-        shop.ledger.wait_for(Verb::Begin, 1).await;
         shop.facilitator.called(Endpoint::Settle, 1).await;
-        shop.clock.advance(Duration::from_secs(30));
+        shop.clock.sleeper_for(patience).await;
+        shop.clock.advance(patience);
         assert_parked(&hanging.await.unwrap(), "settlement_unknown");
         shop.assert_charges(0);
         shop.reconcile_until(Verb::Commit, 1).await;

@@ -187,15 +187,18 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
         return Ok(Step::Free);
     };
     *seen = Some(Arc::clone(&terms));
-    let prepared = quoted::offers(asked, &presented, &terms, &candidates)
-        .ok_or(Refusal::NotAccepted(identify::MISMATCH))?;
-    let fitting = |candidate| {
-        matching::find(&prepared, &presented, candidate).map(|offer| (candidate, offer))
-    };
+    let mismatch = || Refusal::NotAccepted(identify::MISMATCH);
+    let supported = till.supported.heard();
+    let supported = supported.as_deref();
+    let prepared =
+        quoted::offers(asked, &presented, &terms, &candidates, supported).ok_or_else(mismatch)?;
     let (identified, offer) = candidates
         .iter()
-        .find_map(fitting)
-        .ok_or(Refusal::NotAccepted(identify::MISMATCH))?;
+        .find_map(|candidate| {
+            let offer = matching::find(&prepared, &presented, candidate, supported)?;
+            Some((candidate, offer))
+        })
+        .ok_or_else(mismatch)?;
     let authorization = &identified.authorization;
 
     let now = till.now();

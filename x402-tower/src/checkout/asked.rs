@@ -84,6 +84,8 @@ impl<'a> Place<'a> {
     /// The answer that asks for money.
     pub(super) fn challenge(&self, refusal: &Refusal, prepared: &Prepared) -> Reply {
         let till = &self.policy.till;
+        let now = till.now();
+        till.supported.refresh(now);
         if prepared.is_empty() {
             crate::log::warning!(
                 "nothing can be asked for: the facilitator has not said what the options need"
@@ -93,7 +95,7 @@ impl<'a> Place<'a> {
         let mut reply = reply::reply(refusal, self.version);
         let (error, error_v1) = reply::challenge_errors(refusal);
         let origin = self.origin();
-        let issue = till.seal.issue(till.now());
+        let issue = till.seal.issue(now);
         let challenge = prepared.challenge(error, &origin, self.target, |offer| {
             let terms = prepared.offers[offer].terms.each_ref().map(String::as_str);
             issue.reference(&self.purpose(&terms))

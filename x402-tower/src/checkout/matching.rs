@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::identify::Identified;
 use crate::money::{Amount, Network};
-use crate::price::{Prepared, PreparedOffer, REFERENCE};
-use crate::proto::{AcceptedTerms, Object, Presented};
+use crate::price::{Prepared, PreparedOffer};
+use crate::proto::{AcceptedTerms, Object, Presented, SupportedResponse};
 use crate::scheme::{Flaw, Offer};
 
 /// The offer that a payment is for.
@@ -13,9 +13,12 @@ pub(super) fn find<'a>(
     prepared: &'a Prepared,
     presented: &Presented<'_>,
     identified: &Identified,
+    supported: Option<&SupportedResponse>,
 ) -> Option<&'a PreparedOffer> {
     let fits = |offer: &&PreparedOffer| match &presented.accepted.terms {
-        Some(terms) => is_accepted(offer, presented, terms),
+        Some(terms) => {
+            is_accepted(offer, presented, terms) && has_our_extra(offer, terms, supported)
+        }
         None => is_accepted_in_v1(offer, presented, identified),
     };
     prepared.offers.iter().find(fits)
@@ -57,11 +60,14 @@ fn is_accepted(
         && terms
             .max_timeout_seconds
             .is_none_or(|seconds| seconds == own.max_timeout_seconds)
-        && has_our_extra(offer, terms)
 }
 
-/// Whether everything in our `extra` came back. A client may add to it, and what our scheme calls volatile may differ.
-fn has_our_extra(offer: &PreparedOffer, terms: &AcceptedTerms<'_>) -> bool {
+/// Whether everything in our `extra` came back. A client may add to it.
+fn has_our_extra(
+    offer: &PreparedOffer,
+    terms: &AcceptedTerms<'_>,
+    supported: Option<&SupportedResponse>,
+) -> bool {
     let theirs = terms.extra.map_or("{}", |extra| extra.get());
     if offer.spells(theirs) {
         return true;
@@ -69,16 +75,14 @@ fn has_our_extra(offer: &PreparedOffer, terms: &AcceptedTerms<'_>) -> bool {
     let Ok(theirs) = serde_json::from_str::<Object>(theirs) else {
         return false;
     };
-    let volatile = offer.offer.scheme.volatile();
-    offer
-        .requirements
-        .extra
-        .iter()
-        .all(|(name, ours)| match theirs.get(name) {
-            None => false,
-            Some(_) if volatile.contains(&name) || name == REFERENCE => true,
-            Some(theirs) => is_same_json(ours.get(), theirs.get()),
+    let scheme = &offer.offer.scheme;
+    offer.requirements.extra.iter().all(|(name, ours)| {
+        theirs.get(name).is_some_and(|theirs| {
+            is_same_json(ours.get(), theirs.get())
+                || scheme.volatile().contains(&name)
+                    && scheme.vouches_for(name, theirs.get(), supported)
         })
+    })
 }
 
 fn is_same_json(a: &str, b: &str) -> bool {

@@ -8,28 +8,30 @@ use super::matching;
 use super::policy::Pricing;
 use crate::money::{Address, Amount};
 use crate::price::{Prepared, Terms};
-use crate::proto::{Object, Presented};
+use crate::proto::{Object, Presented, SupportedResponse};
 use crate::scheme::Offer;
 
-/// The offers to look for a payment in: those that are made now or, if it fits none of them, the one that was made for the
-/// same request not long ago.
+/// The offers to look for a payment in: those that are made now or were not long ago or, if it fits none of them, the one
+/// that was made for the same request.
 pub(super) fn offers(
     asked: &Asked,
     presented: &Presented<'_>,
-    terms: &Arc<Terms>,
+    terms: &Terms,
     candidates: &[Identified],
+    supported: Option<&SupportedResponse>,
 ) -> Option<Arc<Prepared>> {
-    let now = terms.now();
     let fits = |prepared: &Prepared| {
         candidates
             .iter()
-            .any(|candidate| matching::find(prepared, presented, candidate).is_some())
+            .any(|candidate| matching::find(prepared, presented, candidate, supported).is_some())
     };
+    let now = terms.now();
     if fits(&now) {
         return Some(now);
     }
-    let earlier = earlier(asked, presented, candidates)?;
-    fits(&earlier).then_some(earlier)
+    let mut others = terms.lately();
+    others.extend(earlier(asked, presented, candidates, supported));
+    others.into_iter().find(|prepared| fits(prepared))
 }
 
 /// The offer that the payment's reference was made for. Nothing of it is remembered: the reference vouches for what the
@@ -38,6 +40,7 @@ fn earlier(
     asked: &Asked,
     presented: &Presented<'_>,
     candidates: &[Identified],
+    supported: Option<&SupportedResponse>,
 ) -> Option<Arc<Prepared>> {
     let Pricing::Dynamic(dynamic) = &asked.policy.pricing else {
         return None;
@@ -70,9 +73,8 @@ fn earlier(
         max_timeout_seconds: seconds,
         extra: Object::new(),
     };
-    let supported = till.supported.heard();
     let listing = Arc::clone(&asked.policy.listing);
-    Terms::new(vec![offer], listing, supported.as_deref())
+    Terms::new(vec![offer], listing, supported)
         .ok()
         .map(|terms| terms.now())
 }

@@ -14,4 +14,4 @@ pub(crate) use self::list::PriceList;
 pub(crate) use self::quote::Kind as QuoteKind;
 pub use self::quote::{IntoQuote, Quote};
 pub(crate) use self::seal::{Purpose, Seal};
-pub(crate) use self::terms::{Listing, Prepared, PreparedOffer, REFERENCE, Spoken, Terms};
+pub(crate) use self::terms::{Listing, Prepared, PreparedOffer, Spoken, Terms};

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::value::RawValue;
@@ -17,8 +18,12 @@ use crate::scheme::{Extra, Offer};
 pub(crate) struct Terms {
     offers: Vec<Arc<Offer>>,
     listing: Arc<Listing>,
-    prepared: RwLock<Arc<Prepared>>,
+    /// The latest first. Buyers may still hold what earlier ones offered.
+    prepared: RwLock<VecDeque<Arc<Prepared>>>,
 }
+
+/// How many earlier ones are remembered: a facilitator says something else every ten minutes at the most.
+const MOST_PREPARED: usize = 3;
 
 /// What a challenge says about the thing for sale beside its price.
 #[derive(Clone, Debug, Default)]
@@ -85,26 +90,36 @@ impl Terms {
         }
         let offers: Vec<_> = offers.into_iter().map(Arc::new).collect();
         let prepared = Prepared::new(&offers, &listing, supported)?;
+        let prepared = RwLock::new(VecDeque::from([Arc::new(prepared)]));
         Ok(Self {
             offers,
             listing,
-            prepared: RwLock::new(Arc::new(prepared)),
+            prepared,
         })
     }
 
     /// Encodes everything anew with what the facilitator says now.
     pub(crate) fn prepare(&self, supported: &SupportedResponse) -> Result<(), Vec<String>> {
         let prepared = Prepared::new(&self.offers, &self.listing, Some(supported))?;
-        *self
+        let mut all = self
             .prepared
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(prepared);
+            .unwrap_or_else(PoisonError::into_inner);
+        all.push_front(Arc::new(prepared));
+        all.truncate(MOST_PREPARED);
         Ok(())
     }
 
     /// What is offered now.
     pub(crate) fn now(&self) -> Arc<Prepared> {
-        Arc::clone(&self.prepared.read().unwrap_or_else(PoisonError::into_inner))
+        let all = self.prepared.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&all[0])
+    }
+
+    /// What is offered now, and what was not long ago; the latest first.
+    pub(crate) fn lately(&self) -> Vec<Arc<Prepared>> {
+        let all = self.prepared.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().cloned().collect()
     }
 
     /// All offers, those that cannot be made yet among them.

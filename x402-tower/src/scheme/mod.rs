@@ -12,7 +12,7 @@ mod offer;
 use std::fmt::Debug;
 
 use crate::money::{Address, Asset, Network};
-use crate::proto::{Object, Presented, SupportedKind};
+use crate::proto::{Object, Presented, SupportedKind, SupportedResponse};
 
 pub use self::authorization::{Authorization, Key, Malformed};
 pub use self::exact::{ExactEvm, PERMIT2, PERMIT2_EXACT_PROXY};
@@ -36,10 +36,17 @@ pub trait Scheme: Debug + Send + Sync + 'static {
     /// be made without it is left out until then ([`Extra::NotYet`]).
     fn extra(&self, offer: &Offer, kind: Option<&SupportedKind>) -> Result<Extra, String>;
 
-    /// The keys of `extra` whose values may change between an offer and its payment. The facilitator gets the value that
-    /// the buyer signed for.
+    /// The keys of `extra` whose values come and go between an offer and its payment, such as a fee payer. A payment may
+    /// have any that was offered not long ago, and the facilitator gets the one that the buyer signed for.
     fn volatile(&self) -> &[&str] {
         &[]
+    }
+
+    /// Whether the value of a volatile key is good, though nobody here has offered it: by what the facilitator says of
+    /// itself, or because it proves itself. Other servers of the same seller may have offered it.
+    fn vouches_for(&self, key: &str, value: &str, supported: Option<&SupportedResponse>) -> bool {
+        let _ = (key, value, supported);
+        false
     }
 
     /// Whether version 1 of the protocol can say this offer, in a way that the clients of version 1 understand.

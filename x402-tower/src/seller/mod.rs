@@ -31,6 +31,28 @@ impl X402 {
         Builder::new()
     }
 
+    /// Sets up a seller who is paid in play money by a [facilitator in the process](crate::local::LocalFacilitator), on
+    /// Base Sepolia, into nobody's account. Anything can be said otherwise before it is built.
+    ///
+    /// ```
+    /// use x402_tower::X402;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), x402_tower::ConfigError> {
+    /// let x402 = X402::local().build()?;
+    /// let layer = x402.price("$0.01")?;
+    /// # drop(layer);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "local")]
+    pub fn local() -> Builder {
+        Builder::new()
+            .facilitator(crate::local::LocalFacilitator::new())
+            .pay_to("base-sepolia", "0x000000000000000000000000000000000000dEaD")
+            .trust_host(false)
+    }
+
     /// A layer that asks this price: dollars (`"$0.01"`) or a token (`"0.5 USDT"`), on every network that the seller is
     /// paid on.
     ///

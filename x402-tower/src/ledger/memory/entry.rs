@@ -102,9 +102,10 @@ impl Entry {
         let standing = match &self.state {
             State::Released => return None,
             State::Claimed { until } if *until <= now => return None,
+            State::Settled { details, .. } if details.keep_until <= now => return None,
+            State::Unresolved(unresolved) if unresolved.keep_until <= now => return None,
             State::Claimed { .. } | State::Settling { .. } => Standing::InFlight,
             State::Parked(parked) => Standing::Parked(Arc::clone(parked)),
-            State::Settled { details, .. } if details.keep_until <= now => return None,
             State::Settled {
                 details,
                 running_until,

@@ -203,8 +203,11 @@ impl MemoryLedger {
                 now,
             },
         );
-        if entry.is_expired(now) {
-            shard.entries.remove(&half);
+        if entry.is_expired(now)
+            && let Some(entry) = shard.entries.remove(&half)
+        {
+            self.owed.remove(&entry.request, &half);
+            shard.refunds.extend(entry.refund());
             self.entries.fetch_sub(1, Ordering::Relaxed);
         }
         Fenced::Done
@@ -284,10 +287,15 @@ impl Ledger for MemoryLedger {
                 if let Some(found) = entry.found(identity, now) {
                     return Ok(Claimed::Known(found));
                 }
-                if entry.aborted >= claim.most_aborted {
+                if entry.is_expired(now) {
+                    // Nobody has swept it out yet.
+                    shard.refunds.extend(entry.refund());
+                    **entry = Entry::new(claim, fence, until);
+                } else if entry.aborted >= claim.most_aborted {
                     return Ok(Claimed::Exhausted);
+                } else {
+                    entry.claim(claim, fence, until);
                 }
-                entry.claim(claim, fence, until);
             }
             None => {
                 self.reserve(shard, now)?;

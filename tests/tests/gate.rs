@@ -1,0 +1,361 @@
+//! The gate as a member of a `tower` stack: readiness, errors, and bodies of every kind.
+
+use std::convert::Infallible;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use http::header::HeaderValue;
+use http::{Request, Response, StatusCode};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt as _, Empty, Full};
+use tower::limit::ConcurrencyLimit;
+use tower::load_shed::LoadShed;
+use tower::{Layer as _, Service, ServiceBuilder, service_fn};
+use tower_test::mock;
+use x402_tower::X402;
+use x402_tower::gate::{GateLayer, RequestBody, ResponseBody};
+use x402_tower::local::Wallet;
+use x402_tower::proto::header::{
+    PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, decode, encode,
+};
+use x402_tower::proto::v2::{PaymentPayload, PaymentRequired};
+
+fn gate() -> GateLayer {
+    X402::local().build().unwrap().price("$0.01").unwrap()
+}
+
+fn unpaid() -> Request<Empty<Bytes>> {
+    Request::new(Empty::new())
+}
+
+fn paid<RB>(challenge: &Response<RB>, wallet: &Wallet) -> Request<Empty<Bytes>> {
+    let required: PaymentRequired =
+        decode(challenge.headers()[PAYMENT_REQUIRED].as_bytes(), 9999).unwrap();
+    let offer = required.accepts[0].clone();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap();
+    let payment = PaymentPayload::new(offer.clone(), wallet.sign(&offer, now).unwrap());
+    let mut request = unpaid();
+    let value = HeaderValue::from_str(&encode(&payment).unwrap()).unwrap();
+    request.headers_mut().insert(PAYMENT_SIGNATURE, value);
+    request
+}
+
+async fn ask<S, RB, E>(service: &mut S, request: Request<Empty<Bytes>>) -> Response<RB>
+where
+    S: Service<Request<Empty<Bytes>>, Response = Response<RB>, Error = E>,
+    E: std::fmt::Debug,
+{
+    std::future::poll_fn(|cx| service.poll_ready(cx))
+        .await
+        .unwrap();
+    service.call(request).await.unwrap()
+}
+
+/// Asks, pays, and is served.
+async fn buy<S, RB, E>(service: &mut S, wallet: &Wallet) -> String
+where
+    S: Service<Request<Empty<Bytes>>, Response = Response<RB>, Error = E>,
+    E: std::fmt::Debug,
+    RB: Body<Data = Bytes, Error: std::fmt::Debug>,
+{
+    let challenge = ask(service, unpaid()).await;
+    assert_eq!(challenge.status(), StatusCode::PAYMENT_REQUIRED);
+    let request = paid(&challenge, wallet);
+    drop(challenge);
+    let answer = ask(service, request).await;
+    assert!(answer.headers().contains_key(PAYMENT_RESPONSE));
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+async fn goods<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(Response::new(Full::from("the goods")))
+}
+
+#[tokio::test]
+async fn an_unpaid_request_gives_its_permit_back() {
+    let limited = ConcurrencyLimit::new(service_fn(goods::<RequestBody<Empty<Bytes>>>), 1);
+    let wallet = Wallet::from_seed(1);
+    let mut first = gate().layer(limited);
+    // Two connections to one service: neither may keep the one permit while it idles.
+    let mut second = first.clone();
+    for _ in 0..3 {
+        assert_eq!(
+            ask(&mut first, unpaid()).await.status(),
+            StatusCode::PAYMENT_REQUIRED
+        );
+        assert_eq!(
+            ask(&mut second, unpaid()).await.status(),
+            StatusCode::PAYMENT_REQUIRED
+        );
+    }
+    assert_eq!(buy(&mut second, &wallet).await, "the goods");
+    assert_eq!(buy(&mut first, &wallet).await, "the goods");
+}
+
+#[tokio::test]
+async fn load_is_shed_where_the_seller_says() {
+    let wallet = Wallet::from_seed(1);
+    let limited = ConcurrencyLimit::new(service_fn(goods::<RequestBody<Empty<Bytes>>>), 1);
+    let mut below = gate().layer(LoadShed::new(limited.clone()));
+    assert_eq!(buy(&mut below, &wallet).await, "the goods");
+
+    let mut above = LoadShed::new(gate().layer(limited.clone()));
+    assert_eq!(buy(&mut above, &wallet).await, "the goods");
+
+    // While somebody else has the permit, load is shed, below and above.
+    let mut busy = limited.clone();
+    std::future::poll_fn(|cx| busy.poll_ready(cx))
+        .await
+        .unwrap();
+    let challenge = ask(&mut below, unpaid()).await;
+    std::future::poll_fn(|cx| below.poll_ready(cx))
+        .await
+        .unwrap();
+    let shed = below.call(paid(&challenge, &wallet)).await.unwrap_err();
+    assert!(shed.is::<tower::load_shed::error::Overloaded>());
+    std::future::poll_fn(|cx| above.poll_ready(cx))
+        .await
+        .unwrap();
+    let shed = above.call(unpaid()).await.unwrap_err();
+    assert!(shed.is::<tower::load_shed::error::Overloaded>());
+    drop(busy);
+    assert_eq!(buy(&mut above, &wallet).await, "the goods");
+    assert_eq!(buy(&mut below, &wallet).await, "the goods");
+}
+
+#[tokio::test]
+async fn buffers_go_below_and_above() {
+    let wallet = Wallet::from_seed(1);
+    let inner = ServiceBuilder::new()
+        .buffer(1)
+        .service(service_fn(goods::<RequestBody<Empty<Bytes>>>));
+    let mut below = gate().layer(inner);
+    for _ in 0..5 {
+        assert_eq!(
+            ask(&mut below, unpaid()).await.status(),
+            StatusCode::PAYMENT_REQUIRED
+        );
+    }
+    assert_eq!(buy(&mut below, &wallet).await, "the goods");
+
+    let gated = gate().layer(service_fn(goods::<RequestBody<Empty<Bytes>>>));
+    let mut above = ServiceBuilder::new().buffer(1).service(gated);
+    assert_eq!(buy(&mut above, &wallet).await, "the goods");
+}
+
+#[tokio::test]
+async fn timeouts_and_limits_go_around() {
+    let wallet = Wallet::from_seed(1);
+    let mut stack = ServiceBuilder::new()
+        .timeout(std::time::Duration::from_secs(60))
+        .concurrency_limit(1)
+        .layer(gate())
+        .concurrency_limit(1)
+        .service(service_fn(goods));
+    for _ in 0..2 {
+        assert_eq!(buy(&mut stack, &wallet).await, "the goods");
+    }
+}
+
+type Mocked = Request<RequestBody<Empty<Bytes>>>;
+
+#[tokio::test]
+async fn the_service_that_was_made_ready_is_the_one_that_is_called() {
+    let (inner, mut handle) = mock::pair::<Mocked, Response<Full<Bytes>>>();
+    let mut gated = gate().layer(inner);
+    handle.allow(0);
+    let mut ready = by_hand(std::future::poll_fn(|cx| gated.poll_ready(cx)));
+    assert!(
+        ready.poll().is_pending(),
+        "the gate is ready when what is inside is"
+    );
+    drop(ready);
+
+    // One readiness, spent on an unpaid request: what is inside is not called.
+    handle.allow(1);
+    let challenge = ask(&mut gated, unpaid()).await;
+    assert_eq!(challenge.status(), StatusCode::PAYMENT_REQUIRED);
+    // One more, for the paid one. A call without readiness panics in the mock.
+    handle.allow(1);
+    std::future::poll_fn(|cx| gated.poll_ready(cx))
+        .await
+        .unwrap();
+    let serving = gated.call(paid(&challenge, &Wallet::from_seed(1)));
+    let answering = async {
+        let (request, respond) = handle.next_request().await.unwrap();
+        assert!(!request.headers().contains_key(PAYMENT_SIGNATURE));
+        respond.send_response(Response::new(Full::from("the goods")));
+    };
+    let (answer, ()) = tokio::join!(serving, answering);
+    assert_eq!(answer.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn errors_pass_through_and_release_the_payment() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let inner = service_fn(move |_: Request<RequestBody<Empty<Bytes>>>| {
+        let call = counted.fetch_add(1, Ordering::SeqCst);
+        async move {
+            match call {
+                0 => Err("the handler is broken"),
+                _ => Ok(Response::new(Full::<Bytes>::from("the goods"))),
+            }
+        }
+    });
+    let mut gated = gate().layer(inner);
+    let challenge = ask(&mut gated, unpaid()).await;
+    let request = paid(&challenge, &Wallet::from_seed(1));
+    let mut again = unpaid();
+    again.headers_mut().clone_from(request.headers());
+    std::future::poll_fn(|cx| gated.poll_ready(cx))
+        .await
+        .unwrap();
+    assert_eq!(
+        gated.call(request).await.unwrap_err(),
+        "the handler is broken"
+    );
+    assert_eq!(ask(&mut gated, again).await.status(), StatusCode::OK);
+}
+
+/// A service and bodies that can neither be sent nor shared nor are they static, with errors that are nothing at all.
+#[derive(Clone)]
+struct Confined<'a>(PhantomData<(Rc<()>, &'a ())>);
+
+struct ConfinedBody(Option<Odd>, PhantomData<Rc<()>>);
+
+/// Data that is not `Bytes`, in two pieces.
+struct Odd(&'static [u8], &'static [u8]);
+
+impl Buf for Odd {
+    fn remaining(&self) -> usize {
+        self.0.len() + self.1.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        if self.0.is_empty() { self.1 } else { self.0 }
+    }
+
+    fn advance(&mut self, count: usize) {
+        let first = count.min(self.0.len());
+        self.0 = &self.0[first..];
+        self.1 = &self.1[count - first..];
+    }
+}
+
+impl Body for ConfinedBody {
+    type Data = Odd;
+    type Error = Rc<()>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Odd>, Rc<()>>>> {
+        Poll::Ready(self.0.take().map(|data| Ok(Frame::data(data))))
+    }
+}
+
+impl<B> Service<Request<B>> for Confined<'_> {
+    type Response = Response<ConfinedBody>;
+    type Error = Rc<()>;
+    type Future = std::future::Ready<Result<Response<ConfinedBody>, Rc<()>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Rc<()>>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        let body = ConfinedBody(Some(Odd(b"the ", b"goods")), PhantomData);
+        std::future::ready(Ok(Response::new(body)))
+    }
+}
+
+#[tokio::test]
+async fn nothing_but_clone_is_asked_of_what_is_inside() {
+    let confined = Confined(PhantomData);
+    let mut gated = gate().layer(confined);
+    let challenge: Response<ResponseBody<ConfinedBody>> = ask(&mut gated, unpaid()).await;
+    let answer = ask(&mut gated, paid(&challenge, &Wallet::from_seed(1))).await;
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "the goods");
+}
+
+/// With what is inside `Send`, so is the gate, as servers want it.
+#[tokio::test]
+async fn what_can_be_sent_can_be_sent() {
+    fn assert_send<T: Send>(value: T) -> T {
+        value
+    }
+    let mut gated = assert_send(gate().layer(service_fn(goods::<RequestBody<Empty<Bytes>>>)));
+    let answer = assert_send(gated.call(unpaid())).await.unwrap();
+    assert_eq!(assert_send(answer).status(), StatusCode::PAYMENT_REQUIRED);
+}
+
+#[tokio::test]
+async fn a_gate_knows_what_the_client_asked_for() {
+    #[derive(Clone)]
+    struct Original(http::Uri);
+
+    let layer = X402::local()
+        .public_url("https://shop.example")
+        .build()
+        .unwrap()
+        .price("$0.01")
+        .unwrap()
+        .original_uri(|extensions| extensions.get::<Original>().map(|original| &original.0));
+    let mut gated = layer.layer(service_fn(goods::<RequestBody<Empty<Bytes>>>));
+    let mut nested = Request::builder()
+        .uri("/inner?q")
+        .body(Empty::new())
+        .unwrap();
+    nested
+        .extensions_mut()
+        .insert(Original("/outer/inner?q".parse().unwrap()));
+    let url = |response: Response<_>| {
+        let _: &ResponseBody<Full<Bytes>> = response.body();
+        let required: PaymentRequired =
+            decode(response.headers()[PAYMENT_REQUIRED].as_bytes(), 9999).unwrap();
+        required.resource.url
+    };
+    assert_eq!(
+        url(gated.call(nested).await.unwrap()),
+        "https://shop.example/outer/inner?q"
+    );
+    let plain = Request::builder()
+        .uri("/inner?q")
+        .body(Empty::new())
+        .unwrap();
+    assert_eq!(
+        url(gated.call(plain).await.unwrap()),
+        "https://shop.example/inner?q"
+    );
+}
+
+#[tokio::test]
+async fn a_service_is_reached_through_its_gate() {
+    let mut gated = gate().layer(7);
+    *gated.get_mut() += 1;
+    assert_eq!(*gated.get_ref(), 8);
+    assert_eq!(gated.into_inner(), 8);
+}
+
+/// A future that is polled by hand.
+struct Polled<F>(Pin<Box<F>>);
+
+fn by_hand<F: Future>(future: F) -> Polled<F> {
+    Polled(Box::pin(future))
+}
+
+impl<F: Future> Polled<F> {
+    fn poll(&mut self) -> Poll<F::Output> {
+        self.0
+            .as_mut()
+            .poll(&mut Context::from_waker(std::task::Waker::noop()))
+    }
+}

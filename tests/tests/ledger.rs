@@ -1,0 +1,189 @@
+//! The acceptance suite of ledgers, and what the ledger in memory promises beside.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use x402_tower::Digest;
+use x402_tower::clock::Clock;
+use x402_tower::facilitator::PaymentCall;
+use x402_tower::ledger::{
+    Claim, Claimed, Fenced, Identity, Intent, KeptAnswer, Ledger, MemoryLedger, Receipt, Release,
+    Settled, SharedLedger, Standing, Token,
+};
+use x402_tower::money::{Address, Amount, Network};
+use x402_tower::proto::{SettleResponse, Version};
+use x402_tower::scheme::Key;
+use x402_tower::testing::{self, ManualClock};
+
+#[tokio::test]
+async fn in_memory() {
+    testing::ledger::acceptance(async |clock| MemoryLedger::builder().clock(clock).build()).await;
+}
+
+#[tokio::test]
+async fn behind_a_pointer() {
+    testing::ledger::acceptance(async |clock| {
+        SharedLedger::memory(Arc::new(MemoryLedger::builder().clock(clock).build()))
+    })
+    .await;
+    testing::ledger::acceptance(async |clock| {
+        SharedLedger::new(MemoryLedger::builder().clock(clock).build())
+    })
+    .await;
+}
+
+fn identity(number: u64) -> Identity {
+    // Spread like real keys, so that every shard gets some.
+    let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&spread.to_le_bytes());
+    bytes[8..16].copy_from_slice(&number.to_le_bytes());
+    let digest = Digest::from_bytes(bytes);
+    Identity::new(Key::from_bytes(bytes), digest, digest, None)
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn claim(ledger: &MemoryLedger, number: u64, clock: &ManualClock) -> Result<Claimed, bool> {
+    let claim = Claim::new(identity(number), MINUTE, clock.now() + MINUTE);
+    ledger.claim(&claim).await.map_err(|error| error.is_full())
+}
+
+async fn settle(
+    ledger: &MemoryLedger,
+    number: u64,
+    clock: &ManualClock,
+    body: Option<usize>,
+) -> Token {
+    let Ok(Claimed::Fresh(token)) = claim(ledger, number, clock).await else {
+        panic!("{number}")
+    };
+    let call = PaymentCall::new(Version::V2, "{}", "{}");
+    let intent = Intent::new(
+        call,
+        "exact",
+        Network::BASE,
+        Address::evm([1; 20]),
+        Amount::ZERO,
+        0,
+    );
+    let begun = ledger.begin_settlement(&token, &intent, MINUTE).await;
+    assert_eq!(begun.unwrap(), Fenced::Done);
+    let receipt = Receipt::new(SettleResponse::settled("eip155:8453", "0x1", "0x2"));
+    let mut settled = Settled::new(receipt, Amount::ZERO, clock.now() + MINUTE);
+    settled.answer = body.map(|length| {
+        let body = Bytes::from(vec![0; length]);
+        KeptAnswer::new(
+            StatusCode::OK,
+            Arc::new(HeaderMap::new()),
+            body,
+            clock.now(),
+        )
+    });
+    let committed = ledger.commit(&token, &settled).await;
+    assert_eq!(committed.unwrap(), Fenced::Done);
+    token
+}
+
+async fn has_answer(ledger: &MemoryLedger, number: u64) -> bool {
+    match ledger
+        .find(&identity(number))
+        .await
+        .unwrap()
+        .map(|found| found.standing)
+    {
+        Some(Standing::Settled(settled)) => settled.answer.is_some(),
+        Some(Standing::InFlight) => false,
+        other => panic!("{number}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_full_ledger_forgets_nothing() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder()
+        .clock(clock.clone())
+        .most_entries(1000)
+        .build();
+    for number in 0..1000 {
+        settle(&ledger, number, &clock, None).await;
+    }
+    assert!(
+        claim(&ledger, 1000, &clock).await.unwrap_err(),
+        "it is full"
+    );
+    assert_eq!(ledger.len(), 1000);
+    for number in 0..1000 {
+        assert!(
+            matches!(claim(&ledger, number, &clock).await, Ok(Claimed::Known(_))),
+            "{number}"
+        );
+    }
+    // What has expired makes room, wherever it was.
+    clock.advance(MINUTE);
+    for number in 1000..2000 {
+        settle(&ledger, number, &clock, None).await;
+    }
+    assert!(ledger.len() <= 1000);
+}
+
+#[tokio::test]
+async fn released_payments_leave_nothing_behind() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder().clock(clock.clone()).build();
+    for number in 0..100 {
+        let Ok(Claimed::Fresh(token)) = claim(&ledger, number, &clock).await else {
+            panic!("{number}")
+        };
+        assert_eq!(ledger.len(), 1);
+        let released = ledger.release(&token, Release::Answered).await;
+        assert_eq!(released.unwrap(), Fenced::Done);
+        assert!(ledger.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn answers_are_bounded_in_all_and_the_oldest_go_first() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder()
+        .clock(clock.clone())
+        .most_answer_bytes(1000)
+        .build();
+    for number in 0..20 {
+        settle(&ledger, number, &clock, Some(100)).await;
+    }
+    for number in 0..20 {
+        assert_eq!(has_answer(&ledger, number).await, number >= 10, "{number}");
+    }
+    // One that is larger than all of the room is not kept, and takes the others with it no further than it must.
+    settle(&ledger, 20, &clock, Some(1001)).await;
+    assert!(!has_answer(&ledger, 20).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claims_from_many_threads_are_granted_once() {
+    let clock = ManualClock::shared();
+    let ledger = Arc::new(MemoryLedger::builder().clock(clock.clone()).build());
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (ledger, clock) = (Arc::clone(&ledger), Arc::clone(&clock));
+            tokio::spawn(async move {
+                let mut granted = 0;
+                for number in 0..2000 {
+                    granted += usize::from(matches!(
+                        claim(&ledger, number, &clock).await,
+                        Ok(Claimed::Fresh(_))
+                    ));
+                }
+                granted
+            })
+        })
+        .collect();
+    let mut granted = 0;
+    for task in tasks {
+        granted += task.await.unwrap();
+    }
+    assert_eq!(granted, 2000);
+}
