@@ -218,10 +218,9 @@ impl Shop {
 
 /// The token that is paid with.
 pub fn usdc() -> Address {
-    Registry::new()
-        .dollar(&Network::BASE_SEPOLIA)
-        .unwrap()
-        .address
+    let registry = Registry::new();
+    let usdc = registry.dollar(&Network::BASE_SEPOLIA).unwrap();
+    usdc.address.clone()
 }
 
 /// A handler that gives the goods.

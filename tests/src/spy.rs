@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use x402_tower::ledger::{
-    Claim, Claimed, Due, Fenced, Found, Handed, Identity, Intent, Ledger, LedgerError,
-    MemoryLedger, Parked, Release, Rerun, Settled, Token, Unresolved,
+    Claim, Claimed, Due, Fenced, Found, Handed, Identity, Ledger, LedgerError, MemoryLedger,
+    Parked, Release, Rerun, Settled, Token, Unresolved,
 };
 use x402_tower::scheme::Key;
 
@@ -147,11 +147,11 @@ impl Ledger for Spy {
     async fn begin_settlement(
         &self,
         token: &Token,
-        intent: &Intent,
+        parked: &Arc<Parked>,
         lease: Duration,
     ) -> Result<Fenced, LedgerError> {
         self.check()?;
-        let fenced = self.0.ledger.begin_settlement(token, intent, lease).await?;
+        let fenced = self.0.ledger.begin_settlement(token, parked, lease).await?;
         Ok(self.note_done(fenced, Verb::Begin))
     }
 
@@ -174,7 +174,7 @@ impl Ledger for Spy {
         Ok(self.note_done(fenced, Verb::Commit))
     }
 
-    async fn park(&self, token: &Token, parked: &Parked) -> Result<Fenced, LedgerError> {
+    async fn park(&self, token: &Token, parked: &Arc<Parked>) -> Result<Fenced, LedgerError> {
         self.check()?;
         let fenced = self.0.ledger.park(token, parked).await?;
         Ok(self.note_done(fenced, Verb::Park))

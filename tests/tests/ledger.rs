@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use x402_tower::Digest;
 use x402_tower::clock::Clock;
 use x402_tower::facilitator::PaymentCall;
 use x402_tower::ledger::{
-    Claim, Claimed, Fenced, Identity, Intent, KeptAnswer, Ledger, MemoryLedger, Receipt, Release,
-    Settled, SharedLedger, Standing, Token,
+    Claim, Claimed, Fenced, Identity, Intent, KeptAnswer, Ledger, MemoryLedger, Parked, Receipt,
+    Release, Settled, SharedLedger, Standing, Token,
 };
 use x402_tower::money::{Address, Amount, Network};
 use x402_tower::proto::{SettleResponse, Version};
@@ -69,18 +69,14 @@ async fn settle(
         Amount::ZERO,
         0,
     );
-    let begun = ledger.begin_settlement(&token, &intent, MINUTE).await;
+    let parked = Arc::new(Parked::new(intent, Duration::ZERO));
+    let begun = ledger.begin_settlement(&token, &parked, MINUTE).await;
     assert_eq!(begun.unwrap(), Fenced::Done);
     let receipt = Receipt::new(SettleResponse::settled("eip155:8453", "0x1", "0x2"));
     let mut settled = Settled::new(receipt, Amount::ZERO, clock.now() + MINUTE);
     settled.answer = body.map(|length| {
         let body = Bytes::from(vec![0; length]);
-        KeptAnswer::new(
-            StatusCode::OK,
-            Arc::new(HeaderMap::new()),
-            body,
-            clock.now(),
-        )
+        KeptAnswer::new(StatusCode::OK, Arc::new([]), body, clock.now())
     });
     let committed = ledger.commit(&token, &settled).await;
     assert_eq!(committed.unwrap(), Fenced::Done);

@@ -11,7 +11,7 @@
 //! assert!(cors::EXPOSED_HEADERS.iter().any(|name| name == "payment-required"));
 //! ```
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use crate::proto::header::{
     PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, X_PAYMENT, X_PAYMENT_RESPONSE,
@@ -40,8 +40,9 @@ pub const ALLOWED_HEADERS: [HeaderName; 4] = [
 ];
 
 /// [`EXPOSED_HEADERS`] as the value of a header.
-pub(crate) const EXPOSED: &str =
-    "payment-required, payment-response, x-payment-response, retry-after, idempotent-replayed";
+pub(crate) const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "payment-required, payment-response, x-payment-response, retry-after, idempotent-replayed",
+);
 
 #[cfg(test)]
 mod tests {

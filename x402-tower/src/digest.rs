@@ -20,8 +20,8 @@ impl Digest {
         &self.0
     }
 
-    /// The digest of these parts under a name that no other use has.
-    pub(crate) fn of<'a>(name: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+    /// The digest of these parts under a name that no other use has. No two lists of parts have the same.
+    pub fn of<'a>(name: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hasher = Hasher::new();
         hasher.part(name.as_bytes());
         parts.into_iter().for_each(|part| hasher.part(part));
@@ -60,9 +60,15 @@ impl Hasher {
         }
     }
 
-    /// Takes in a part, so that no two lists of parts run together.
+    /// Takes in a part behind its length, so that no two lists of parts run together.
     pub(crate) fn part(&mut self, bytes: &[u8]) {
-        self.update(&(bytes.len() as u32).to_le_bytes());
+        let mut length = bytes.len();
+        // Seven bits at a time: most parts are short, and what fits one block is digested at half the cost.
+        while length >= 0x80 {
+            self.update(&[length as u8 | 0x80]);
+            length >>= 7;
+        }
+        self.update(&[length as u8]);
         self.update(bytes);
     }
 
@@ -93,12 +99,10 @@ impl Hasher {
     fn compress(&mut self, last: bool) {
         self.length += self.filled as u128;
         self.filled = 0;
+        let (bytes, _) = self.block.as_chunks::<8>();
         let mut words = [0u64; 16];
-        for (word, bytes) in words.iter_mut().zip(self.block.chunks_exact(8)) {
-            *word = bytes
-                .iter()
-                .rev()
-                .fold(0, |word, byte| word << 8 | u64::from(*byte));
+        for (word, bytes) in words.iter_mut().zip(bytes) {
+            *word = u64::from_le_bytes(*bytes);
         }
         let mut v = [0u64; 16];
         v[..8].copy_from_slice(&self.state);
@@ -108,17 +112,18 @@ impl Hasher {
         if last {
             v[14] = !v[14];
         }
-        for order in &ORDER {
-            let m = |i: usize| words[usize::from(order[i])];
-            mix(&mut v, 0, 4, 8, 12, m(0), m(1));
-            mix(&mut v, 1, 5, 9, 13, m(2), m(3));
-            mix(&mut v, 2, 6, 10, 14, m(4), m(5));
-            mix(&mut v, 3, 7, 11, 15, m(6), m(7));
-            mix(&mut v, 0, 5, 10, 15, m(8), m(9));
-            mix(&mut v, 1, 6, 11, 12, m(10), m(11));
-            mix(&mut v, 2, 7, 8, 13, m(12), m(13));
-            mix(&mut v, 3, 4, 9, 14, m(14), m(15));
-        }
+        round::<0>(&mut v, &words);
+        round::<1>(&mut v, &words);
+        round::<2>(&mut v, &words);
+        round::<3>(&mut v, &words);
+        round::<4>(&mut v, &words);
+        round::<5>(&mut v, &words);
+        round::<6>(&mut v, &words);
+        round::<7>(&mut v, &words);
+        round::<8>(&mut v, &words);
+        round::<9>(&mut v, &words);
+        round::<10>(&mut v, &words);
+        round::<11>(&mut v, &words);
         for (i, word) in self.state.iter_mut().enumerate() {
             *word ^= v[i] ^ v[i + 8];
         }
@@ -131,6 +136,20 @@ impl fmt::Debug for Hasher {
             .field("length", &(self.length + self.filled as u128))
             .finish_non_exhaustive()
     }
+}
+
+/// One round. Its number is known when this is compiled, so that no order is looked up when it runs.
+#[inline(always)]
+fn round<const R: usize>(v: &mut [u64; 16], words: &[u64; 16]) {
+    let m = |i: usize| words[usize::from(ORDER[R][i])];
+    mix(v, 0, 4, 8, 12, m(0), m(1));
+    mix(v, 1, 5, 9, 13, m(2), m(3));
+    mix(v, 2, 6, 10, 14, m(4), m(5));
+    mix(v, 3, 7, 11, 15, m(6), m(7));
+    mix(v, 0, 5, 10, 15, m(8), m(9));
+    mix(v, 1, 6, 11, 12, m(10), m(11));
+    mix(v, 2, 7, 8, 13, m(12), m(13));
+    mix(v, 3, 4, 9, 14, m(14), m(15));
 }
 
 #[inline(always)]
@@ -200,6 +219,12 @@ mod tests {
             |parts: &[&'static str]| Digest::of("test", parts.iter().map(|part| part.as_bytes()));
         assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
         assert_ne!(of(&["ab"]), of(&["ab", ""]));
+        let long = Box::leak("x".repeat(300).into_boxed_str());
+        assert_ne!(of(&[&long[..128]]), of(&[&long[..256]]));
+        assert_ne!(
+            of(&[&long[..200], &long[..100]]),
+            of(&[&long[..100], &long[..200]])
+        );
         assert_ne!(of(&[]), Digest::of("other", []));
         assert_eq!(of(&["ab", "c"]), of(&["ab", "c"]));
     }

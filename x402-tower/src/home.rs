@@ -25,10 +25,20 @@ impl Home {
         self.0.spawn(future)
     }
 
-    /// Polls a future where it is awaited, but as if at home: sockets and timers that it makes belong to this runtime.
+    /// Polls a future here, but as if at home: sockets and timers that it makes belong to the home runtime.
+    pub(crate) fn poll<F: Future + ?Sized>(
+        &self,
+        future: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<F::Output> {
+        let _entered = self.0.enter();
+        future.poll(cx)
+    }
+
+    /// The same for a future that is awaited.
     pub(crate) fn within<F: Future>(&self, future: F) -> Within<F> {
         Within {
-            handle: self.0.clone(),
+            home: self.clone(),
             future,
         }
     }
@@ -36,13 +46,8 @@ impl Home {
     /// Runs a future to its end, here if it need not wait, else as a task. For code that cannot wait, such as a `Drop`.
     pub(crate) fn finish(&self, future: impl Future<Output = ()> + Send + 'static) {
         let mut future = Box::pin(future);
-        let poll = {
-            let _entered = self.0.enter();
-            future
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-        };
-        if poll.is_pending() {
+        let mut cx = Context::from_waker(Waker::noop());
+        if self.poll(future.as_mut(), &mut cx).is_pending() {
             drop(self.0.spawn(future));
         }
     }
@@ -51,7 +56,7 @@ impl Home {
 pin_project! {
     /// See [`Home::within`].
     pub(crate) struct Within<F> {
-        handle: Handle,
+        home: Home,
         #[pin]
         future: F,
     }
@@ -62,7 +67,6 @@ impl<F: Future> Future for Within<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _entered = this.handle.enter();
-        this.future.poll(cx)
+        this.home.poll(this.future, cx)
     }
 }

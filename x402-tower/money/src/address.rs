@@ -67,6 +67,15 @@ impl Address {
         }
     }
 
+    /// What the address is on its network: 20 or 32 bytes, or text where nothing shorter is known.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Evm(bytes) | Repr::Tron(bytes) => bytes,
+            Repr::Solana(bytes) => bytes,
+            Repr::Other(text) => text.as_bytes(),
+        }
+    }
+
     /// Reads what another program sent: like [`Address::parse`], but EVM addresses in any case, checksum or not.
     pub fn read(network: &Network, text: &str) -> Option<Self> {
         match network.namespace() {
@@ -91,7 +100,7 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Repr::Evm(bytes) => f.write_str(&checksummed(bytes)),
+            Repr::Evm(bytes) => f.write_str(&String::from_utf8_lossy(&checksummed(bytes))),
             Repr::Tron(bytes) => {
                 let mut all = [0; 25];
                 all[0] = TRON_PREFIX;
@@ -117,9 +126,12 @@ fn evm(text: &str) -> Result<[u8; 20], AddressErrorKind> {
     let digits = &text[2..];
     let mixed = digits.contains(|c: char| c.is_ascii_lowercase())
         && digits.contains(|c: char| c.is_ascii_uppercase());
-    let expected = checksummed(&bytes);
-    if mixed && expected != text {
-        return Err(AddressErrorKind::EvmChecksum { expected });
+    if mixed {
+        let expected = checksummed(&bytes);
+        if expected != text.as_bytes() {
+            let expected = String::from_utf8_lossy(&expected).into_owned();
+            return Err(AddressErrorKind::EvmChecksum { expected });
+        }
     }
     Ok(bytes)
 }
@@ -144,23 +156,25 @@ fn nibble(digit: u8) -> Option<u8> {
 }
 
 /// EIP-55: a letter is upper-case where the hash of the lower-case digits has a digit of eight or more.
-fn checksummed(bytes: &[u8; 20]) -> String {
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let hash = keccak256(digits.as_bytes());
-    let cased = digits.char_indices().map(|(i, digit)| {
-        let nibble = if i % 2 == 0 {
-            hash[i / 2] >> 4
-        } else {
-            hash[i / 2] & 0xf
-        };
-        if nibble >= 8 {
-            digit.to_ascii_uppercase()
-        } else {
-            digit
+fn checksummed(bytes: &[u8; 20]) -> [u8; 42] {
+    let mut text = *b"0x0000000000000000000000000000000000000000";
+    let digits = &mut text[2..];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 0xf)];
+    }
+    let hash = keccak256(digits);
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(hash) {
+        for (digit, nibble) in pair.iter_mut().zip([byte >> 4, byte & 0xf]) {
+            if nibble >= 8 {
+                digit.make_ascii_uppercase();
+            }
         }
-    });
-    "0x".chars().chain(cased).collect()
+    }
+    text
 }
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 const TRON_PREFIX: u8 = 0x41;
 

@@ -207,7 +207,7 @@ mod tests {
     use crate::{Network, Registry};
 
     fn asset(network: &Network, symbol: &str) -> Asset {
-        Registry::new().find(network, symbol).unwrap()
+        Asset::clone(Registry::new().find(network, symbol).unwrap())
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Method;
+use http::{HeaderValue, Method};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::asked::Asked;
@@ -16,6 +15,7 @@ use super::payment::{Facts, Payment};
 use super::policy::Policy;
 use super::refusal::Refusal;
 use super::reply::{Reply, reply};
+use super::tender::{self, Tender};
 use super::verify::{Verified, verify};
 use super::{call, matching, quoted, window};
 use crate::Digest;
@@ -38,7 +38,7 @@ use crate::till::Till;
 pub(crate) struct Paying {
     pub(crate) asked: Asked,
     pub(crate) version: Version,
-    pub(crate) header: Bytes,
+    pub(crate) header: HeaderValue,
     /// Who asks for what, but for the payer.
     pub(crate) request: Hasher,
     pub(crate) body: Body,
@@ -160,9 +160,9 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
     let asked = &paying.asked;
     let policy = &asked.policy;
     let till = &policy.till;
-    let json = identify::decode(&paying.header, till.limits.header)?;
-    let presented = identify::present(paying.version, &json)?;
-    let candidates = identify::identify(asked, &presented, &paying.request)?;
+    let json = tender::decode(paying.header.as_bytes(), till.limits.header)?;
+    let tender = Tender::read(asked, paying.version, &json)?;
+    let candidates = identify::identify(asked, &tender, &paying.request)?;
 
     // A payment that is known is answered by what is known of it, before terms, price or time are looked at.
     for candidate in &candidates {
@@ -187,18 +187,10 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
         return Ok(Step::Free);
     };
     *seen = Some(Arc::clone(&terms));
-    let mismatch = || Refusal::NotAccepted(identify::MISMATCH);
     let supported = till.supported.heard();
     let supported = supported.as_deref();
-    let prepared =
-        quoted::offers(asked, &presented, &terms, &candidates, supported).ok_or_else(mismatch)?;
-    let (identified, offer) = candidates
-        .iter()
-        .find_map(|candidate| {
-            let offer = matching::find(&prepared, &presented, candidate, supported)?;
-            Some((candidate, offer))
-        })
-        .ok_or_else(mismatch)?;
+    let (identified, offer) = quoted::find(asked, &tender, &terms, &candidates, supported)
+        .ok_or(Refusal::NotAccepted(identify::MISMATCH))?;
     let authorization = &identified.authorization;
 
     let now = till.now();
@@ -215,20 +207,20 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
             identified.scheme.name_flaw(flaw),
         )));
     }
-    if policy.strict_resource && !asked.place().is_named_by(&presented) {
+    if policy.strict_resource && !asked.place().is_named_by(&tender.presented) {
         return Err(Refusal::NotAccepted(Reason::new("resource_mismatch")));
     }
     let seat = till
         .flights
         .board(&authorization.payer)
         .ok_or(Refusal::TooManyOfPayer)?;
-    let call = call::call(asked, &presented, offer).map_err(|error| {
+    let call = call::call(asked, &tender, &offer).map_err(|error| {
         log::info!("a payment cannot be passed on"; error = Chain(&error));
         Refusal::Unreadable("the payment header does not hold the JSON of a payment")
     })?;
     let expected = Expected::new(
         &*identified.scheme,
-        &identified.network,
+        &identified.asset.network,
         &authorization.payer,
         authorization.amount,
     );
@@ -290,8 +282,8 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
     };
     let intent = Intent::new(
         call,
-        identified.scheme.name(),
-        identified.network.clone(),
+        Arc::clone(&offer.scheme),
+        identified.asset.network.clone(),
         authorization.payer.clone(),
         authorization.amount,
         authorization.valid_before,
@@ -507,10 +499,10 @@ fn payment(
     let to_settle = paying.asked.policy.budgets.to_settle();
     Payment::new(Facts {
         payer: authorization.payer.clone(),
-        asset: identified.asset.clone(),
+        asset: Arc::clone(&identified.asset),
         amount,
         pay_to: authorization.pay_to.clone(),
-        scheme: identified.scheme.name().into(),
+        scheme: Arc::clone(&identified.scheme),
         version: paying.version,
         settle_before: Duration::from_secs(authorization.valid_before.saturating_sub(to_settle)),
         receipt,

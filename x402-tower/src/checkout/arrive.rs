@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{HeaderName, Method, header};
+use http::{HeaderValue, Method, header};
 
 use super::admit::{Admission, Paying};
 use super::asked::{Asked, Place, is_preflight};
@@ -14,7 +13,6 @@ use super::reply::{self, Reply};
 use crate::digest::Hasher;
 use crate::price::{Head, RequestHead};
 use crate::proto::Version;
-use crate::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
 use crate::till::Origin;
 
 /// What becomes of a request at first sight.
@@ -30,17 +28,45 @@ pub(crate) enum Arrival {
     Pay(Paying),
 }
 
-/// Looks at a request. `own` is asked for the whole head if a price function needs it.
+/// The payment headers of a request, taken out of it: until it is settled a payment can be spent by whoever reads it, and
+/// after that it is none of a handler's business.
+#[derive(Debug, Default)]
+pub(crate) struct Brought {
+    /// `PAYMENT-SIGNATURE`.
+    pub(crate) v2: Option<HeaderValue>,
+    /// `X-PAYMENT`.
+    pub(crate) v1: Option<HeaderValue>,
+    /// Whether one of them was there more than once.
+    pub(crate) twice: bool,
+}
+
+impl Brought {
+    /// The one payment of a request.
+    fn payment(self) -> Result<Option<(Version, HeaderValue)>, Refusal> {
+        match (self.v2, self.v1, self.twice) {
+            (_, _, true) => Err(Refusal::Unreadable("there is more than one payment header")),
+            (Some(_), Some(_), false) => Err(Refusal::Unreadable(
+                "there are payments of both versions of the protocol",
+            )),
+            (Some(value), None, false) => Ok(Some((Version::V2, value))),
+            (None, Some(value), false) => Ok(Some((Version::V1, value))),
+            (None, None, false) => Ok(None),
+        }
+    }
+}
+
+/// Looks at a request without its payment headers. `own` is asked for the whole head if a price function needs it.
 pub(crate) fn arrive(
     policy: &Arc<Policy>,
     head: &Head<'_>,
+    brought: Brought,
     body_is_empty: bool,
     own: impl FnOnce() -> RequestHead,
 ) -> Arrival {
     if is_preflight(head) || policy.free_when.as_ref().is_some_and(|free| free(head)) {
         return Arrival::Free;
     }
-    let payment = match payment(head) {
+    let payment = match brought.payment() {
         Ok(payment) => payment,
         Err(refusal) => return Arrival::Reply(reply::reply(&refusal, None)),
     };
@@ -70,7 +96,7 @@ pub(crate) fn arrive(
                 return Arrival::Reply(reply::reply(&Refusal::Busy, Some(version)));
             };
             Arrival::Pay(Paying {
-                header: Bytes::copy_from_slice(value),
+                header: value,
                 request: request(policy, head, host),
                 asked: asked(policy, head, host, Some(version), own),
                 version,
@@ -96,22 +122,6 @@ pub(crate) async fn ask(asked: Asked) -> Admission {
         }
         Ok(None) => Admission::Free,
         Err(refusal) => Admission::Reply(Box::new(reply::reply(&refusal, None))),
-    }
-}
-
-/// The one payment header of a request.
-fn payment<'a>(head: &Head<'a>) -> Result<Option<(Version, &'a [u8])>, Refusal> {
-    let one = |name: &HeaderName| match (head.header(name), head.has_second(name)) {
-        (_, true) => Err(Refusal::Unreadable("there is more than one payment header")),
-        (value, false) => Ok(value),
-    };
-    match (one(&PAYMENT_SIGNATURE)?, one(&X_PAYMENT)?) {
-        (Some(_), Some(_)) => Err(Refusal::Unreadable(
-            "there are payments of both versions of the protocol",
-        )),
-        (Some(value), None) => Ok(Some((Version::V2, value))),
-        (None, Some(value)) => Ok(Some((Version::V1, value))),
-        (None, None) => Ok(None),
     }
 }
 

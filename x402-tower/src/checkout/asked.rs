@@ -54,9 +54,8 @@ impl Asked {
 
     /// The answer to a request that is refused. `terms` are what it costs, if that is known by now.
     pub(crate) async fn refuse(&self, refusal: Refusal, terms: Option<&Arc<Terms>>) -> Reply {
-        let reply = reply::reply(&refusal, self.version);
-        if !reply.wants_challenge {
-            return reply;
+        if !reply::wants_challenge(&refusal) {
+            return reply::reply(&refusal, self.version);
         }
         let terms = match terms {
             Some(terms) => Ok(Some(Arc::clone(terms))),
@@ -65,7 +64,7 @@ impl Asked {
         match terms {
             Ok(Some(terms)) => self.place().challenge(&refusal, &terms.now()),
             // It was refused for money and has become free: nothing can be asked for.
-            Ok(None) => reply,
+            Ok(None) => reply::reply(&refusal, self.version),
             Err(other) => reply::reply(&other, self.version),
         }
     }
@@ -92,24 +91,19 @@ impl<'a> Place<'a> {
             );
             return reply::reply(&Refusal::Unavailable, self.version);
         }
-        let mut reply = reply::reply(refusal, self.version);
         let (error, error_v1) = reply::challenge_errors(refusal);
         let origin = self.origin();
         let issue = till.seal.issue(now);
         let challenge = prepared.challenge(error, &origin, self.target, |offer| {
-            let terms = prepared.offers[offer].terms.each_ref().map(String::as_str);
-            issue.reference(&self.purpose(&terms))
+            let terms = prepared.offers[offer].terms.each_ref();
+            issue.reference(&self.purpose(terms.map(String::as_str)))
         });
-        reply.challenge = Some(challenge.into());
-        if let Some(body) = prepared.challenge_v1(error_v1, &origin, self.target) {
-            reply.body = body.into();
-            reply.content_type = "application/json";
-        }
-        reply
+        let demand = prepared.challenge_v1(error_v1, &origin, self.target);
+        reply::challenge(refusal, self.version, challenge, demand)
     }
 
     /// What the references of this route's challenges are good for.
-    pub(super) fn purpose<'b>(&'b self, terms: &[&'b str; 6]) -> Purpose<'b> {
+    pub(super) fn purpose<'b>(&'b self, terms: [&'b str; 6]) -> Purpose<'b> {
         match self.policy.pricing {
             Pricing::Fixed(_) => Purpose::Challenge,
             Pricing::Dynamic(_) => Purpose::Quote {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::asked::Asked;
-use super::identify::reference_text;
+use super::tender::Tender;
 use crate::facilitator::PaymentCall;
 use crate::price::{PreparedOffer, Spoken};
 use crate::proto::{Presented, Version, v1, v2};
@@ -14,9 +14,10 @@ use crate::proto::{Presented, Version, v1, v2};
 /// both versions; only what is around it differs.
 pub(super) fn call(
     asked: &Asked,
-    presented: &Presented<'_>,
+    tender: &Tender<'_>,
     offer: &PreparedOffer,
 ) -> Result<PaymentCall, serde_json::Error> {
+    let presented = &tender.presented;
     let version = match (offer.spoken, presented.version) {
         (Spoken::V1, Version::V2) if offer.v1.is_some() => Version::V1,
         (Spoken::V2, Version::V1) => Version::V2,
@@ -31,7 +32,7 @@ pub(super) fn call(
                 .terms
                 .as_ref()
                 .and_then(|terms| terms.extra);
-            offer.requirements_json(extra, reference_text(presented).as_deref())?
+            offer.requirements_json(extra, tender.reference.as_deref())?
         }
     };
     Ok(PaymentCall::new(version, &payload, &requirements))

@@ -121,7 +121,8 @@ impl Handover {
 
 impl Drop for Handover {
     fn drop(&mut self) {
-        let mut handed = self.handed.clone();
+        let nothing = Handed::new(self.handed.delivery);
+        let mut handed = std::mem::replace(&mut self.handed, nothing);
         handed.body = self.seen.as_ref().map(Seen::digest);
         if let Some(first) = self.first_to.take() {
             // If nobody listens, the settlement was never written down, and neither can this be.

@@ -1,27 +1,28 @@
 //! What the buyer accepted, against what the server asks for this request.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::identify::Identified;
 use crate::money::{Amount, Network};
-use crate::price::{Prepared, PreparedOffer};
+use crate::price::{Pick, Prepared, PreparedOffer};
 use crate::proto::{AcceptedTerms, Object, Presented, SupportedResponse};
 use crate::scheme::{Flaw, Offer};
 
 /// The offer that a payment is for.
-pub(super) fn find<'a>(
-    prepared: &'a Prepared,
+pub(super) fn find(
+    prepared: Arc<Prepared>,
     presented: &Presented<'_>,
     identified: &Identified,
     supported: Option<&SupportedResponse>,
-) -> Option<&'a PreparedOffer> {
-    let fits = |offer: &&PreparedOffer| match &presented.accepted.terms {
+) -> Option<Pick> {
+    prepared.pick(|offer| match &presented.accepted.terms {
         Some(terms) => {
             is_accepted(offer, presented, terms) && has_our_extra(offer, terms, supported)
         }
         None => is_accepted_in_v1(offer, presented, identified),
-    };
-    prepared.offers.iter().find(fits)
+    })
 }
 
 fn is_accepted_in_v1(
@@ -29,13 +30,14 @@ fn is_accepted_in_v1(
     presented: &Presented<'_>,
     identified: &Identified,
 ) -> bool {
+    let (asset, paid) = (&offer.offer.asset, &identified.asset);
     offer.v1.is_some()
-        && presented.accepted.scheme == offer.offer.scheme.name()
-        && offer.offer.asset.network == identified.network
-        && offer.offer.asset.address == identified.asset.address
+        && presented.accepted.scheme == *offer.scheme
+        && asset.network == paid.network
+        && asset.address == paid.address
 }
 
-/// Bytes first: nearly every client sends back what it was sent.
+/// Bytes first: most members come back as they were sent.
 fn is_accepted(
     offer: &PreparedOffer,
     presented: &Presented<'_>,
@@ -69,7 +71,7 @@ fn has_our_extra(
     supported: Option<&SupportedResponse>,
 ) -> bool {
     let theirs = terms.extra.map_or("{}", |extra| extra.get());
-    if offer.spells(theirs) {
+    if offer.reference_in(theirs).is_some() {
         return true;
     }
     let Ok(theirs) = serde_json::from_str::<Object>(theirs) else {

@@ -18,11 +18,12 @@ mod quoted;
 mod refusal;
 mod reply;
 mod seen;
+mod tender;
 mod verify;
 mod window;
 
 pub(crate) use self::admit::{Admission, BodyProblem, Paid, Paying, Sale, admit};
-pub(crate) use self::arrive::{Arrival, arrive, ask};
+pub(crate) use self::arrive::{Arrival, Brought, arrive, ask};
 pub(crate) use self::asked::Asked;
 pub(crate) use self::flights::Flights;
 pub(crate) use self::guard::{Claim, Handover, deliver, release};

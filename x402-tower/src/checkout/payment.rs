@@ -4,6 +4,7 @@ use std::time::Duration;
 use crate::ledger::Receipt;
 use crate::money::{Address, Amount, Asset, Network};
 use crate::proto::Version;
+use crate::scheme::Scheme;
 
 /// The payment that a request was served for. The handler finds it in the extensions of the request.
 ///
@@ -25,10 +26,10 @@ pub struct Payment(Arc<Facts>);
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub(crate) payer: Address,
-    pub(crate) asset: Asset,
+    pub(crate) asset: Arc<Asset>,
     pub(crate) amount: Amount,
     pub(crate) pay_to: Address,
-    pub(crate) scheme: Arc<str>,
+    pub(crate) scheme: Arc<dyn Scheme>,
     pub(crate) version: Version,
     pub(crate) settle_before: Duration,
     pub(crate) receipt: Option<Receipt>,
@@ -72,7 +73,7 @@ impl Payment {
 
     /// The name of the payment scheme.
     pub fn scheme(&self) -> &str {
-        &self.0.scheme
+        self.0.scheme.name()
     }
 
     /// The version of the protocol that the buyer speaks.

@@ -3,42 +3,43 @@
 use std::sync::Arc;
 
 use super::asked::Asked;
-use super::identify::{Identified, reference_text};
+use super::identify::Identified;
 use super::matching;
 use super::policy::Pricing;
+use super::tender::Tender;
 use crate::money::{Address, Amount};
-use crate::price::{Prepared, Terms};
-use crate::proto::{Object, Presented, SupportedResponse};
+use crate::price::{Pick, Prepared, Terms};
+use crate::proto::{Object, SupportedResponse};
 use crate::scheme::Offer;
 
-/// The offers to look for a payment in: those that are made now or were not long ago or, if it fits none of them, the one
-/// that was made for the same request.
-pub(super) fn offers(
+/// The offer that a payment is for, and which of its candidates it is then: an offer that is made now or was not long ago
+/// or, failing that, the one that was made for the same request.
+pub(super) fn find<'a>(
     asked: &Asked,
-    presented: &Presented<'_>,
+    tender: &Tender<'_>,
     terms: &Terms,
-    candidates: &[Identified],
+    candidates: &'a [Identified],
     supported: Option<&SupportedResponse>,
-) -> Option<Arc<Prepared>> {
-    let fits = |prepared: &Prepared| {
-        candidates
-            .iter()
-            .any(|candidate| matching::find(prepared, presented, candidate, supported).is_some())
-    };
-    let now = terms.now();
-    if fits(&now) {
-        return Some(now);
+) -> Option<(&'a Identified, Pick)> {
+    if let (Some(offer), [candidate]) = (&tender.repeated, candidates) {
+        return Some((candidate, offer.clone()));
     }
-    let mut others = terms.lately();
-    others.extend(earlier(asked, presented, candidates, supported));
-    others.into_iter().find(|prepared| fits(prepared))
+    let find_in = |prepared: Arc<Prepared>| {
+        candidates.iter().find_map(|candidate| {
+            let prepared = Arc::clone(&prepared);
+            let offer = matching::find(prepared, &tender.presented, candidate, supported)?;
+            Some((candidate, offer))
+        })
+    };
+    let lately = terms.lately().into_iter().find_map(find_in);
+    lately.or_else(|| find_in(earlier(asked, tender, candidates, supported)?))
 }
 
 /// The offer that the payment's reference was made for. Nothing of it is remembered: the reference vouches for what the
 /// buyer says it was.
 fn earlier(
     asked: &Asked,
-    presented: &Presented<'_>,
+    tender: &Tender<'_>,
     candidates: &[Identified],
     supported: Option<&SupportedResponse>,
 ) -> Option<Arc<Prepared>> {
@@ -46,31 +47,17 @@ fn earlier(
         return None;
     };
     let [candidate] = candidates else { return None };
-    let accepted = &presented.accepted;
-    let terms = accepted.terms.as_ref()?;
-    let seconds = terms.max_timeout_seconds?;
-    let purpose_of = [
-        &*accepted.scheme,
-        &*accepted.network,
-        &*terms.amount,
-        &*terms.asset,
-        &*terms.pay_to,
-        &*seconds.to_string(),
-    ];
-    let till = &asked.policy.till;
-    let opened = till.seal.open(
-        &reference_text(presented)?,
-        &asked.place().purpose(&purpose_of),
-    )?;
-    if till.now() > opened.issued + dynamic.window {
+    let terms = tender.presented.accepted.terms.as_ref()?;
+    let opened = tender.open(asked, terms)?;
+    if asked.policy.till.now() > opened.issued + dynamic.window {
         return None;
     }
     let offer = Offer {
         scheme: Arc::clone(&candidate.scheme),
-        asset: candidate.asset.clone(),
+        asset: Arc::clone(&candidate.asset),
         amount: terms.amount.parse::<Amount>().ok()?,
-        pay_to: Address::read(&candidate.network, &terms.pay_to)?,
-        max_timeout_seconds: seconds,
+        pay_to: Address::read(&candidate.asset.network, &terms.pay_to)?,
+        max_timeout_seconds: terms.max_timeout_seconds?,
         extra: Object::new(),
     };
     let listing = Arc::clone(&asked.policy.listing);

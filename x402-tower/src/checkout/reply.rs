@@ -1,15 +1,16 @@
 //! The one table from refusals to answers.
 
 use bytes::Bytes;
-use http::{HeaderName, StatusCode, header};
-use serde::Serialize;
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::guard::Handover;
 use super::refusal::Refusal;
 use crate::cors;
 use crate::ledger::{KeptAnswer, Receipt};
 use crate::money::Network;
-use crate::proto::header::{PAYMENT_REQUIRED, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE, encode};
+use crate::proto::header::{
+    PAYMENT_REQUIRED, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE, append_text, encode,
+};
 use crate::proto::{SettleResponse, Version};
 
 /// An answer of ours, as plain data.
@@ -19,55 +20,66 @@ pub struct Reply {
     pub status: StatusCode,
     /// The body.
     pub body: Bytes,
-    pub(crate) content_type: &'static str,
-    pub(crate) challenge: Option<Bytes>,
-    pub(crate) receipt: Option<(HeaderName, Bytes)>,
-    pub(crate) retry_after: Option<u32>,
-    pub(crate) wants_challenge: bool,
+    content_type: HeaderValue,
+    challenge: Option<HeaderValue>,
+    receipt: Option<(HeaderName, HeaderValue)>,
+    retry_after: Option<u32>,
     /// An answer of the handler's that is given once more, and its age in seconds.
-    pub(crate) kept: Option<(KeptAnswer, u64)>,
+    kept: Option<(KeptAnswer, u64)>,
     /// Whom to tell that it has arrived.
     pub(crate) handover: Option<Handover>,
 }
 
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const TRUE: HeaderValue = HeaderValue::from_static("true");
+
 impl Reply {
     /// Every header of the answer.
-    pub fn headers(&self) -> impl Iterator<Item = (HeaderName, Bytes)> + '_ {
+    pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
         let kept = self.kept.iter().flat_map(|(kept, age)| {
-            let own = kept
-                .headers
-                .iter()
-                .map(|(name, value)| (name.clone(), Bytes::copy_from_slice(value.as_bytes())));
-            own.chain([
-                (header::AGE, age.to_string().into()),
-                (cors::REPLAYED, Bytes::from_static(b"true")),
-            ])
+            let marks = [
+                (header::AGE, HeaderValue::from(*age)),
+                (cors::REPLAYED, TRUE),
+            ];
+            kept.headers.iter().cloned().chain(marks)
         });
-        let ours = self.kept.is_none();
-        let fixed = ours.then(|| {
+        let ours = self.kept.is_none().then(|| {
             [
-                (
-                    header::CONTENT_TYPE,
-                    Bytes::from_static(self.content_type.as_bytes()),
-                ),
-                (header::CACHE_CONTROL, Bytes::from_static(b"no-store")),
-                (
-                    header::ACCESS_CONTROL_EXPOSE_HEADERS,
-                    Bytes::from_static(cors::EXPOSED.as_bytes()),
-                ),
+                (header::CONTENT_TYPE, self.content_type.clone()),
+                (header::CACHE_CONTROL, NO_STORE),
+                (header::ACCESS_CONTROL_EXPOSE_HEADERS, cors::EXPOSED),
             ]
         });
         let challenge = self
             .challenge
-            .iter()
-            .map(|value| (PAYMENT_REQUIRED, value.clone()));
+            .clone()
+            .map(|value| (PAYMENT_REQUIRED, value));
         let retry = self
             .retry_after
-            .map(|seconds| (header::RETRY_AFTER, seconds.to_string().into()));
-        kept.chain(fixed.into_iter().flatten())
+            .map(|seconds| (header::RETRY_AFTER, seconds.into()));
+        kept.chain(ours.into_iter().flatten())
             .chain(challenge)
             .chain(self.receipt.clone())
             .chain(retry)
+    }
+
+    /// The answer to a refusal, but for its body and its challenge.
+    fn head(row: &Row<'_>, version: Option<Version>) -> Self {
+        let version = version.unwrap_or(Version::V2);
+        Self {
+            status: row.status,
+            body: Bytes::new(),
+            content_type: PROBLEM,
+            challenge: None,
+            receipt: row
+                .receipt
+                .and_then(|receipt| receipt_header(version, receipt)),
+            retry_after: row.retry_after,
+            kept: None,
+            handover: None,
+        }
     }
 
     /// An answer of the handler's, once more.
@@ -75,18 +87,15 @@ impl Reply {
         Self {
             status: answer.status,
             body: answer.body.clone(),
-            content_type: "",
+            content_type: PROBLEM,
             challenge: None,
             receipt: receipt_header(version, receipt.message()),
             retry_after: None,
-            wants_challenge: false,
             kept: Some((answer, age)),
             handover: None,
         }
     }
-}
 
-impl Reply {
     /// The handler's answer broke off before it was given out.
     pub(crate) fn failed() -> Self {
         reply(&Refusal::Misconfigured, None)
@@ -98,21 +107,58 @@ impl Reply {
     }
 }
 
+/// The answer to a refusal, but for the challenge.
+pub(crate) fn reply(refusal: &Refusal, version: Option<Version>) -> Reply {
+    let row = row(refusal);
+    Reply {
+        body: row.problem().into(),
+        ..Reply::head(&row, version)
+    }
+}
+
+/// The answer to a refusal that says how to pay: in a header, and in the body if version 1 can say it too.
+pub(crate) fn challenge(
+    refusal: &Refusal,
+    version: Option<Version>,
+    challenge: Vec<u8>,
+    demand: Option<Vec<u8>>,
+) -> Reply {
+    let row = row(refusal);
+    let head = Reply {
+        // Base64 is always good in a header.
+        challenge: HeaderValue::from_maybe_shared(Bytes::from(challenge)).ok(),
+        ..Reply::head(&row, version)
+    };
+    match demand {
+        Some(demand) => Reply {
+            body: demand.into(),
+            content_type: JSON,
+            ..head
+        },
+        None => Reply {
+            body: row.problem().into(),
+            ..head
+        },
+    }
+}
+
+/// Whether the answer to a refusal asks for another payment.
+pub(crate) fn wants_challenge(refusal: &Refusal) -> bool {
+    row(refusal).challenge
+}
+
 /// The header that a receipt travels in.
 pub(crate) fn receipt_header(
     version: Version,
     receipt: &SettleResponse,
-) -> Option<(HeaderName, Bytes)> {
+) -> Option<(HeaderName, HeaderValue)> {
     // A receipt that has no spelling in JSON does not exist.
-    let value = match version {
-        Version::V1 => encode(&in_v1(receipt)),
-        Version::V2 => encode(receipt),
+    let (name, value) = match version {
+        Version::V1 => (X_PAYMENT_RESPONSE, encode(&in_v1(receipt))),
+        Version::V2 => (PAYMENT_RESPONSE, encode(receipt)),
     };
-    let name = match version {
-        Version::V1 => X_PAYMENT_RESPONSE,
-        Version::V2 => PAYMENT_RESPONSE,
-    };
-    value.ok().map(|value| (name, value.into()))
+    let value = HeaderValue::from_maybe_shared(Bytes::from(value.ok()?)).ok()?;
+    Some((name, value))
 }
 
 /// The same receipt with the network's name in version 1.
@@ -129,32 +175,6 @@ fn in_v1(receipt: &SettleResponse) -> SettleResponse {
     receipt
 }
 
-/// The answer to a refusal, but for the challenge.
-pub(crate) fn reply(refusal: &Refusal, version: Option<Version>) -> Reply {
-    let row = row(refusal);
-    let problem = Problem {
-        r#type: "about:blank",
-        title: row.status.canonical_reason().unwrap_or_default(),
-        status: row.status.as_u16(),
-        detail: row.detail,
-        error: row.error,
-    };
-    let receipt = row
-        .receipt
-        .and_then(|receipt| receipt_header(version.unwrap_or(Version::V2), receipt));
-    Reply {
-        status: row.status,
-        body: serde_json::to_vec(&problem).unwrap_or_default().into(),
-        content_type: "application/problem+json",
-        challenge: None,
-        receipt,
-        retry_after: row.retry_after,
-        wants_challenge: row.challenge,
-        kept: None,
-        handover: None,
-    }
-}
-
 /// What a challenge names as its reason, in version 2 and in version 1.
 pub(crate) fn challenge_errors(refusal: &Refusal) -> (&str, &str) {
     match refusal {
@@ -166,16 +186,6 @@ pub(crate) fn challenge_errors(refusal: &Refusal) -> (&str, &str) {
     }
 }
 
-/// The body of an answer of ours, after RFC 9457.
-#[derive(Serialize)]
-struct Problem<'a> {
-    r#type: &'a str,
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-    error: &'a str,
-}
-
 struct Row<'a> {
     status: StatusCode,
     /// For programs.
@@ -185,6 +195,26 @@ struct Row<'a> {
     challenge: bool,
     receipt: Option<&'a SettleResponse>,
     retry_after: Option<u32>,
+}
+
+impl Row<'_> {
+    /// The body of the answer, after RFC 9457.
+    fn problem(&self) -> Vec<u8> {
+        let mut body = Vec::with_capacity(256);
+        body.extend_from_slice(br#"{"type":"about:blank","title":""#);
+        append_text(
+            &mut body,
+            self.status.canonical_reason().unwrap_or_default(),
+        );
+        body.extend_from_slice(br#"","status":"#);
+        body.extend_from_slice(self.status.as_str().as_bytes());
+        body.extend_from_slice(br#","detail":""#);
+        append_text(&mut body, self.detail);
+        body.extend_from_slice(br#"","error":""#);
+        append_text(&mut body, self.error);
+        body.extend_from_slice(br#""}"#);
+        body
+    }
 }
 
 fn row(refusal: &Refusal) -> Row<'_> {

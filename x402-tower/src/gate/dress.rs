@@ -1,6 +1,5 @@
 //! What a paid answer wears: its receipt, and nothing that lets a shared cache give it away.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::checkout::receipt_header;
@@ -10,14 +9,14 @@ use crate::proto::Version;
 
 /// Makes an answer private, and readable for programs in pages.
 pub(super) fn make_private(headers: &mut HeaderMap) {
-    let exposed = HeaderValue::from_static(cors::EXPOSED);
-    headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
-    let private = match headers.get(header::CACHE_CONTROL) {
-        None => HeaderValue::from_static("private"),
-        Some(value) => privately(value),
-    };
+    headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, cors::EXPOSED);
+    let private = headers
+        .get(header::CACHE_CONTROL)
+        .map_or(PRIVATE, privately);
     headers.insert(header::CACHE_CONTROL, private);
 }
+
+const PRIVATE: HeaderValue = HeaderValue::from_static("private");
 
 /// The same directives without those that invite shared caches.
 fn privately(value: &HeaderValue) -> HeaderValue {
@@ -37,25 +36,18 @@ fn privately(value: &HeaderValue) -> HeaderValue {
         })
         .collect();
     kept.insert(0, "private");
-    HeaderValue::from_str(&kept.join(", ")).unwrap_or(HeaderValue::from_static("private"))
+    HeaderValue::from_str(&kept.join(", ")).unwrap_or(PRIVATE)
 }
 
 /// Adds the receipt of a payment.
 pub(super) fn add_receipt(headers: &mut HeaderMap, version: Version, receipt: &Receipt) {
     if let Some((name, value)) = receipt_header(version, receipt.message()) {
-        append(headers, name, value);
-    }
-}
-
-/// Adds a header whose value is ours and therefore one.
-pub(super) fn append(headers: &mut HeaderMap, name: HeaderName, value: Bytes) {
-    if let Ok(value) = HeaderValue::from_maybe_shared(value) {
         headers.append(name, value);
     }
 }
 
 /// The headers that belong to an answer and not to the connection or the client that it was given to.
-pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+pub(super) fn end_to_end(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     const NOT_KEPT: [HeaderName; 8] = [
         header::CONNECTION,
         header::PROXY_AUTHENTICATE,
@@ -66,20 +58,26 @@ pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
         header::UPGRADE,
         HeaderName::from_static("keep-alive"),
     ];
-    let named = |connection: &HeaderName| {
-        headers.get_all(header::CONNECTION).iter().any(|value| {
-            value.to_str().is_ok_and(|names| {
-                names
-                    .split(',')
-                    .any(|name| name.trim().eq_ignore_ascii_case(connection.as_str()))
-            })
-        })
-    };
-    headers
+    let mut kept = Vec::with_capacity(headers.len());
+    let owned = headers
         .iter()
-        .filter(|(name, _)| !NOT_KEPT.contains(name) && !named(name))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+        .filter(|(name, _)| !NOT_KEPT.contains(name))
+        .map(|(name, value)| (name.clone(), value.clone()));
+    kept.extend(owned);
+    if headers.contains_key(header::CONNECTION) {
+        kept.retain(|(name, _)| !is_named_by_connection(headers, name));
+    }
+    kept
+}
+
+fn is_named_by_connection(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(header::CONNECTION).iter().any(|value| {
+        value.to_str().is_ok_and(|names| {
+            names
+                .split(',')
+                .any(|named| named.trim().eq_ignore_ascii_case(name.as_str()))
+        })
+    })
 }
 
 #[cfg(test)]
@@ -117,9 +115,6 @@ mod tests {
             headers.insert(name, HeaderValue::from_static(value));
         }
         let kept = end_to_end(&headers);
-        assert_eq!(
-            kept.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
-            ["etag"]
-        );
+        assert_eq!(kept, [(header::ETAG, headers[header::ETAG].clone())]);
     }
 }

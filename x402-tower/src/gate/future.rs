@@ -245,7 +245,7 @@ where
                     body: seen.digest(),
                     answer: kept,
                 };
-                let settling = settle(*sale, Some(answered));
+                let settling = settle(sale, Some(answered));
                 Self::Settle {
                     settling,
                     packed: Some(Box::new((packed, seen))),

@@ -153,7 +153,7 @@ impl Goods {
     }
 
     fn head(&self) -> KeptAnswer {
-        let headers = Arc::new(dress::end_to_end(&self.parts.headers));
+        let headers = dress::end_to_end(&self.parts.headers).into();
         KeptAnswer::new(self.parts.status, headers, bytes::Bytes::new(), self.now)
     }
 
@@ -182,13 +182,15 @@ impl Goods {
     }
 }
 
+/// As many headers as a challenge has.
+const USUAL_HEADERS: usize = 4;
+
 /// One of our own answers.
 pub(super) fn ours<RB: Body>(reply: Reply) -> Response<ResponseBody<RB>> {
     let mut response = Response::new(());
     *response.status_mut() = reply.status;
-    for (name, value) in reply.headers() {
-        dress::append(response.headers_mut(), name, value);
-    }
+    response.headers_mut().reserve(USUAL_HEADERS);
+    response.headers_mut().extend(reply.headers());
     let Reply { body, handover, .. } = reply;
     response.map(|()| {
         ResponseBody::whole(

@@ -2,13 +2,13 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response, Uri, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use super::layer::OriginalUri;
 use super::{RequestBody, ResponseBody, ResponseFuture};
-use crate::checkout::{Arrival, Policy, arrive};
+use crate::checkout::{Arrival, Brought, Policy, arrive};
 use crate::price::{Head, RequestHead};
 use crate::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
 
@@ -61,13 +61,10 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        let arrival = self.arrive(&parts, body.is_end_stream());
-        // A payment is a bearer secret until it is settled, and none of the handler's business after.
-        parts.headers.remove(PAYMENT_SIGNATURE);
-        parts.headers.remove(X_PAYMENT);
-        let request = Request::from_parts(parts, body).map(RequestBody::new);
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let brought = take_payment(request.headers_mut());
+        let arrival = self.arrive(&request, brought);
+        let request = request.map(RequestBody::new);
         match arrival {
             Arrival::Free => ResponseFuture::free(self.inner.call(request)),
             Arrival::Reply(reply) => {
@@ -92,12 +89,28 @@ impl<S: Clone> Gate<S> {
 }
 
 impl<S> Gate<S> {
-    fn arrive(&self, parts: &request::Parts, body_is_empty: bool) -> Arrival {
-        let uri: &Uri = (self.original_uri)(&parts.extensions).unwrap_or(&parts.uri);
+    fn arrive<B: Body>(&self, request: &Request<B>, brought: Brought) -> Arrival {
+        let uri = (self.original_uri)(request.extensions()).unwrap_or(request.uri());
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        let head = Head::new(parts.method.as_str(), target, &parts.headers);
-        arrive(&self.policy, &head, body_is_empty, || {
-            RequestHead::of(parts, uri)
+        let head = Head::new(request.method().as_str(), target, request.headers());
+        let body_is_empty = request.body().is_end_stream();
+        arrive(&self.policy, &head, brought, body_is_empty, || {
+            RequestHead::of(request, uri)
         })
     }
+}
+
+fn take_payment(headers: &mut HeaderMap) -> Brought {
+    let mut brought = Brought::default();
+    brought.v2 = take(headers, &PAYMENT_SIGNATURE, &mut brought.twice);
+    brought.v1 = take(headers, &X_PAYMENT, &mut brought.twice);
+    brought
+}
+
+fn take(headers: &mut HeaderMap, name: &HeaderName, twice: &mut bool) -> Option<HeaderValue> {
+    // Usually there is none, and looking is cheaper than removing.
+    let mut values = headers.get_all(name).iter();
+    values.next()?;
+    *twice |= values.next().is_some();
+    headers.remove(name)
 }

@@ -50,11 +50,12 @@ pub trait Ledger: Send + Sync + 'static {
     /// Takes a payment for oneself, unless it is known, or something older is owed to the same buyer for the same request.
     fn claim(&self, claim: &Claim) -> impl Future<Output = Result<Claimed, LedgerError>> + Send;
 
-    /// Writes down, before anything is sent, that the money may move from now on.
+    /// Writes down, before anything is sent, that the money may move from now on, and all that it takes to find out whether
+    /// it has if nobody comes back to tell.
     fn begin_settlement(
         &self,
         token: &Token,
-        intent: &Intent,
+        parked: &Arc<Parked>,
         lease: Duration,
     ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
 
@@ -72,7 +73,7 @@ pub trait Ledger: Send + Sync + 'static {
     fn park(
         &self,
         token: &Token,
-        parked: &Parked,
+        parked: &Arc<Parked>,
     ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
 
     /// It is certain that the money has not moved: the payment can be used again.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::Digest;
 use crate::facilitator::PaymentCall;
@@ -282,8 +282,8 @@ impl Receipt {
 pub struct KeptAnswer {
     /// The status.
     pub status: StatusCode,
-    /// The headers that are the handler's and not the connection's.
-    pub headers: Arc<HeaderMap>,
+    /// The headers that are the handler's and not the connection's, in their order.
+    pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// The body.
     pub body: Bytes,
     /// When, since 1970, it was given.
@@ -294,7 +294,7 @@ impl KeptAnswer {
     /// An answer.
     pub const fn new(
         status: StatusCode,
-        headers: Arc<HeaderMap>,
+        headers: Arc<[(HeaderName, HeaderValue)]>,
         body: Bytes,
         given_at: Duration,
     ) -> Self {

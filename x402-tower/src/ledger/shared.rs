@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Claim, Claimed, Due, Fenced, Found, Handed, Identity, Intent, Ledger, LedgerError,
-    MemoryLedger, Parked, Release, Rerun, Settled, Token, Unresolved,
+    Claim, Claimed, Due, Fenced, Found, Handed, Identity, Ledger, LedgerError, MemoryLedger,
+    Parked, Release, Rerun, Settled, Token, Unresolved,
 };
 use crate::scheme::Key;
 
@@ -81,10 +81,10 @@ type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, LedgerError>> + Se
 verbs! {
     find/find_boxed(identity: by Identity) -> Option<Found>;
     claim/claim_boxed(claim: by Claim) -> Claimed;
-    begin_settlement/begin_settlement_boxed(token: by Token, intent: by Intent, lease: plain Duration) -> Fenced;
+    begin_settlement/begin_settlement_boxed(token: by Token, parked: by Arc<Parked>, lease: plain Duration) -> Fenced;
     abandon/abandon_boxed(token: by Token) -> Fenced;
     commit/commit_boxed(token: by Token, settled: by Settled) -> Fenced;
-    park/park_boxed(token: by Token, parked: by Parked) -> Fenced;
+    park/park_boxed(token: by Token, parked: by Arc<Parked>) -> Fenced;
     release/release_boxed(token: by Token, release: plain Release) -> Fenced;
     give_up/give_up_boxed(token: by Token, unresolved: by Unresolved) -> Fenced;
     rerun/rerun_boxed(key: by Key, most: plain u8, delivered: plain bool) -> Rerun;

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{Extensions, HeaderMap, HeaderName, Method, Uri, request};
+use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri};
 
 /// The head of a request, borrowed: all that is looked at before a payment is.
 ///
@@ -48,11 +48,6 @@ impl<'a> Head<'a> {
     /// The first value of a header.
     pub fn header(&self, name: &HeaderName) -> Option<&'a [u8]> {
         self.headers.nth(name, 0)
-    }
-
-    /// Whether a header is there more than once.
-    pub(crate) fn has_second(&self, name: &HeaderName) -> bool {
-        self.headers.nth(name, 1).is_some()
     }
 
     /// All values of a header.
@@ -114,12 +109,12 @@ impl RequestHead {
         }
     }
 
-    pub(crate) fn of(parts: &request::Parts, uri: &Uri) -> Self {
+    pub(crate) fn of<B>(request: &Request<B>, uri: &Uri) -> Self {
         Self::new(
-            parts.method.clone(),
+            request.method().clone(),
             uri.clone(),
-            parts.headers.clone(),
-            parts.extensions.clone(),
+            request.headers().clone(),
+            request.extensions().clone(),
         )
     }
 

@@ -31,7 +31,7 @@ impl PriceList {
             if offers[..i].iter().any(|other| is_same(offer, other)) {
                 let Asset {
                     symbol, network, ..
-                } = &offer.asset;
+                } = &*offer.asset;
                 problems.push(format!(
                     "{} {symbol} on {network} is offered twice",
                     offer.scheme.name()
@@ -123,10 +123,10 @@ impl PriceList {
             ))
         })?;
         let amount = price
-            .amount(&asset)
+            .amount(asset)
             .map_err(|error| Miss::Problem(error.to_string()))?;
         let scheme = self
-            .scheme(accept.scheme.as_deref(), &asset)
+            .scheme(accept.scheme.as_deref(), asset)
             .ok_or_else(|| {
                 let name = accept
                     .scheme
@@ -140,7 +140,7 @@ impl PriceList {
         let extra = accept.extra.clone();
         Ok(Offer {
             scheme,
-            asset,
+            asset: Arc::clone(asset),
             amount,
             pay_to,
             max_timeout_seconds,

@@ -13,5 +13,5 @@ pub use self::head::{Head, Headers, RequestHead};
 pub(crate) use self::list::PriceList;
 pub(crate) use self::quote::Kind as QuoteKind;
 pub use self::quote::{IntoQuote, Quote};
-pub(crate) use self::seal::{Purpose, Seal};
-pub(crate) use self::terms::{Listing, Prepared, PreparedOffer, Spoken, Terms};
+pub(crate) use self::seal::{Opened, Purpose, Seal};
+pub(crate) use self::terms::{Listing, Pick, Prepared, PreparedOffer, Spoken, Terms};

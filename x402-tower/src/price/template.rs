@@ -90,19 +90,6 @@ impl Tail {
     }
 }
 
-/// Appends text as it stands inside of a JSON string.
-pub(super) fn append_escaped(out: &mut Vec<u8>, text: &str) {
-    if text
-        .bytes()
-        .all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')
-    {
-        out.extend_from_slice(text.as_bytes());
-    } else {
-        let quoted = serde_json::Value::from(text).to_string();
-        out.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,16 +110,6 @@ mod tests {
             assert_eq!(read["b"]["ref"], "A".repeat(REFERENCE_LENGTH));
             assert_eq!(read["d"]["ref"], "B".repeat(REFERENCE_LENGTH));
             assert_eq!(read["a"], message["a"]);
-        }
-    }
-
-    #[test]
-    fn text_is_escaped_only_where_it_must() {
-        for text in ["/a?b=c", "/a\"b", "/a\\b", "/é", "/\u{1}"] {
-            let mut out = vec![b'"'];
-            append_escaped(&mut out, text);
-            out.push(b'"');
-            assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
         }
     }
 }

@@ -1,14 +1,15 @@
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::value::RawValue;
 
 use super::seal::REFERENCE_LENGTH;
-use super::template::{Holed, MARK, Tail, append_escaped};
+use super::template::{Holed, MARK, Tail};
 use crate::money::Network;
 use crate::proto::v1;
 use crate::proto::v2::{PaymentRequired, PaymentRequirements, ResourceInfo};
-use crate::proto::{Object, SupportedKind, SupportedResponse, Version, header};
+use crate::proto::{Accepted, Object, SupportedKind, SupportedResponse, Version, header};
 use crate::scheme::{Extra, Offer};
 
 /// What one thing costs: at least one offer, and everything that is said about it, encoded once.
@@ -46,10 +47,27 @@ pub(crate) struct Prepared {
     v1: Vec<(String, String)>,
 }
 
+/// One of the offers that are made.
+#[derive(Clone, Debug)]
+pub(crate) struct Pick {
+    prepared: Arc<Prepared>,
+    at: usize,
+}
+
+impl Deref for Pick {
+    type Target = PreparedOffer;
+
+    fn deref(&self) -> &PreparedOffer {
+        &self.prepared.offers[self.at]
+    }
+}
+
 /// An offer, and how it is spelled.
 #[derive(Debug)]
 pub(crate) struct PreparedOffer {
     pub(crate) offer: Arc<Offer>,
+    /// The name of the scheme.
+    pub(crate) scheme: Arc<str>,
     /// The requirements without a reference.
     pub(crate) requirements: PaymentRequirements,
     /// `scheme`, `network`, `amount`, `asset`, `payTo`, `maxTimeoutSeconds`: what a quote is sealed over.
@@ -175,6 +193,12 @@ impl Prepared {
         })
     }
 
+    /// The first offer that fits.
+    pub(crate) fn pick(self: Arc<Self>, fits: impl FnMut(&PreparedOffer) -> bool) -> Option<Pick> {
+        let at = self.offers.iter().position(fits)?;
+        Some(Pick { prepared: self, at })
+    }
+
     /// Whether there is anything to ask for.
     pub(crate) fn is_empty(&self) -> bool {
         self.offers.is_empty()
@@ -194,10 +218,10 @@ impl Prepared {
             HEAD.len() + error.len() + MIDDLE.len() + origin.len() + target.len() + 3,
         );
         head.extend_from_slice(HEAD);
-        append_escaped(&mut head, error);
+        header::append_text(&mut head, error);
         head.extend_from_slice(MIDDLE);
-        append_escaped(&mut head, origin);
-        append_escaped(&mut head, target);
+        header::append_text(&mut head, origin);
+        header::append_text(&mut head, target);
         head.push(b'"');
         while head.len() % 3 != 0 {
             head.push(b' ');
@@ -221,15 +245,15 @@ impl Prepared {
             .sum();
         let mut body = Vec::with_capacity(64 + error.len() + entries);
         body.extend_from_slice(br#"{"x402Version":1,"error":""#);
-        append_escaped(&mut body, error);
+        header::append_text(&mut body, error);
         body.extend_from_slice(br#"","accepts":["#);
         for (i, (before, after)) in self.v1.iter().enumerate() {
             if i > 0 {
                 body.push(b',');
             }
             body.extend_from_slice(before.as_bytes());
-            append_escaped(&mut body, origin);
-            append_escaped(&mut body, target);
+            header::append_text(&mut body, origin);
+            header::append_text(&mut body, target);
             body.extend_from_slice(after.as_bytes());
         }
         body.extend_from_slice(b"]}");
@@ -304,9 +328,34 @@ impl PreparedOffer {
                 None
             },
             requirements,
+            scheme: offer.scheme.name().into(),
             offer: Arc::clone(offer),
             spoken,
         }))
+    }
+
+    /// Whether a buyer accepts this offer letter by letter.
+    pub(crate) fn is_repeated(&self, accepted: &Accepted<'_>) -> bool {
+        let [scheme, network, amount, asset, pay_to, _] = &self.terms;
+        accepted.scheme == *scheme
+            && accepted.network == *network
+            && accepted.terms.as_ref().is_some_and(|terms| {
+                terms.amount == *amount
+                    && terms.asset == *asset
+                    && terms.pay_to == *pay_to
+                    && terms.max_timeout_seconds == Some(self.requirements.max_timeout_seconds)
+                    && terms
+                        .extra
+                        .is_some_and(|extra| self.reference_in(extra.get()).is_some())
+            })
+    }
+
+    /// The reference in an `extra` that is spelled as we spell it.
+    pub(crate) fn reference_in<'a>(&self, extra: &'a str) -> Option<&'a str> {
+        extra
+            .strip_prefix(self.extra_json.first())
+            .and_then(|extra| extra.strip_suffix(self.extra_json.last()))
+            .filter(|reference| is_reference(reference))
     }
 
     /// The requirements for a facilitator, with the reference and the volatile values that the buyer accepted.
@@ -332,14 +381,6 @@ impl PreparedOffer {
             }
         }
         serde_json::to_string(&requirements)
-    }
-
-    /// Whether an `extra` is spelled as we spell it, whatever its reference.
-    pub(crate) fn spells(&self, extra: &str) -> bool {
-        extra
-            .strip_prefix(self.extra_json.first())
-            .and_then(|extra| extra.strip_suffix(self.extra_json.last()))
-            .is_some_and(is_reference)
     }
 }
 
@@ -377,8 +418,8 @@ impl OfferV1 {
     /// The requirements for a facilitator.
     pub(crate) fn requirements_json(&self, origin: &str, target: &str) -> String {
         let mut json = self.json.0.clone().into_bytes();
-        append_escaped(&mut json, origin);
-        append_escaped(&mut json, target);
+        header::append_text(&mut json, origin);
+        header::append_text(&mut json, target);
         json.extend_from_slice(self.json.1.as_bytes());
         // All of the parts are text.
         String::from_utf8(json).unwrap_or_default()

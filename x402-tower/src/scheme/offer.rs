@@ -11,7 +11,7 @@ pub struct Offer {
     /// How.
     pub scheme: Arc<dyn Scheme>,
     /// With which token, and on which network.
-    pub asset: Asset,
+    pub asset: Arc<Asset>,
     /// How much of it.
     pub amount: Amount,
     /// To whom.

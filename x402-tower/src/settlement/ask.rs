@@ -133,7 +133,9 @@ impl Attempt {
             self.open = Open::Unknown;
         }
         let till = &self.till;
-        if !self.job.may_be_unconfirmed || !till.beliefs.believe(&self.intent().payer, till.now()) {
+        if !self.job.parked.may_be_unconfirmed
+            || !till.beliefs.believe(&self.intent().payer, till.now())
+        {
             return Found::Nothing;
         }
         till.tell(&Event::Unconfirmed {

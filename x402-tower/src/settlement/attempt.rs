@@ -55,7 +55,7 @@ impl Attempt {
     }
 
     pub(super) fn intent(&self) -> &Intent {
-        &self.job.intent
+        &self.job.parked.intent
     }
 
     pub(super) fn transaction(&self) -> Option<&str> {
@@ -75,14 +75,15 @@ impl Attempt {
         let till = Arc::clone(&self.till);
         let now = till.now();
         let keep_until = self.job.usable_until.max(now + till.limits.remember);
-        let mut settled = Settled::new(receipt.clone(), self.job.intent.amount, keep_until);
+        let parked = &self.job.parked;
+        let mut settled = Settled::new(receipt.clone(), parked.intent.amount, keep_until);
         settled.owed_until = now + till.limits.owed;
-        settled.answer = self.job.answer.take();
-        settled.answered = self.job.answered;
-        settled.body = self.job.body;
+        settled.answer = parked.answer.clone();
+        settled.answered = parked.answered;
+        settled.body = parked.body;
         settled.delivery = delivery;
         till.tell(&Event::Settled {
-            intent: &self.job.intent,
+            intent: &parked.intent,
             receipt: &receipt,
         });
         let handover = Handover::new(Arc::clone(&till), token);
@@ -120,7 +121,7 @@ impl Attempt {
             return;
         };
         let till = &self.till;
-        let intent = self.job.intent.clone();
+        let intent = self.intent().clone();
         let transaction = self.transaction().map(str::to_owned);
         till.tell(&Event::Unresolved {
             intent: &intent,
@@ -133,18 +134,15 @@ impl Attempt {
         till.flights.wake(token.key());
     }
 
-    fn parked(&self) -> Parked {
+    fn parked(&self) -> Arc<Parked> {
         let pause = FIRST_PAUSE
             .saturating_mul(1 << self.tries.min(8))
             .min(LAST_PAUSE);
-        let mut parked = Parked::new(self.job.intent.clone(), self.till.now() + pause);
+        let mut parked = Parked::clone(&self.job.parked);
+        parked.next_attempt = self.till.now() + pause;
         parked.transaction = self.transaction().map(str::to_owned);
-        parked.answer = self.job.answer.clone();
-        parked.answered = self.job.answered;
-        parked.body = self.job.body;
         parked.attempts = self.tries;
-        parked.may_be_unconfirmed = self.job.may_be_unconfirmed;
-        parked
+        Arc::new(parked)
     }
 }
 
@@ -160,7 +158,7 @@ impl Drop for Attempt {
     }
 }
 
-async fn park(till: &Till, token: Token, parked: Parked) {
+async fn park(till: &Till, token: Token, parked: Arc<Parked>) {
     till.tell(&Event::Parked {
         intent: &parked.intent,
         transaction: parked.transaction.as_deref(),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::checkout::{Budgets, Claim, Policy, Verified};
-use crate::ledger::{BodyDigest, Intent, KeptAnswer, Token};
+use crate::ledger::{BodyDigest, Intent, KeptAnswer, Parked, Token};
 use crate::money::Money;
 use crate::scheme::{Offer, Scheme};
 
@@ -18,13 +18,18 @@ pub(crate) struct Charge {
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) scheme: Arc<dyn Scheme>,
-    pub(super) intent: Intent,
-    /// Whether so much may be served on the mere belief that the money has moved.
-    pub(super) may_be_unconfirmed: bool,
     pub(super) usable_until: Duration,
-    pub(super) answer: Option<KeptAnswer>,
-    pub(super) answered: bool,
-    pub(super) body: BodyDigest,
+    /// What the ledger remembers if nobody comes back to say how it ended.
+    pub(super) parked: Arc<Parked>,
+}
+
+/// What the handler has done, for a settlement that comes after it.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    /// As much of the request's body as it has read.
+    pub(crate) body: BodyDigest,
+    /// Its answer, if it is kept already.
+    pub(crate) answer: Option<KeptAnswer>,
 }
 
 impl Charge {
@@ -36,28 +41,25 @@ impl Charge {
         intent: Intent,
         offer: &Offer,
         usable_until: Duration,
+        answered: Option<Answered>,
     ) -> Self {
-        let job = Job {
-            scheme: Arc::clone(&offer.scheme),
-            may_be_unconfirmed: is_at_most(&intent, offer.asset.decimals, policy.unconfirmed),
-            intent,
-            usable_until,
-            answer: None,
-            answered: false,
-            body: BodyDigest::UNREAD,
-        };
+        let may_be_unconfirmed = is_at_most(&intent, offer.asset.decimals, policy.unconfirmed);
+        let mut parked = Parked::new(intent, Duration::ZERO);
+        parked.may_be_unconfirmed = may_be_unconfirmed;
+        if let Some(Answered { body, answer }) = answered {
+            parked.answered = true;
+            parked.body = body;
+            parked.answer = answer;
+        }
         Self {
             token: claim.into_token(),
-            job,
+            job: Job {
+                scheme: Arc::clone(&offer.scheme),
+                usable_until,
+                parked: Arc::new(parked),
+            },
             budgets: policy.budgets,
         }
-    }
-
-    /// The handler has given an answer, having read this much of the request; here it is, if it is kept already.
-    pub(crate) fn answered(&mut self, body: BodyDigest, answer: Option<KeptAnswer>) {
-        self.job.answered = true;
-        self.job.body = body;
-        self.job.answer = answer;
     }
 }
 

@@ -46,7 +46,7 @@ async fn look_after(till: &Arc<Till>) -> bool {
         match due {
             Due::Attempt(token, parked) => {
                 till.tasks.unparked();
-                attempt(till, token, &parked).await;
+                attempt(till, token, parked).await;
             }
             Due::Refund(settled) => {
                 log::error!("a payment was charged and never served, and its time is over"; transaction = settled.receipt.transaction());
@@ -58,25 +58,22 @@ async fn look_after(till: &Arc<Till>) -> bool {
     till.tasks.how_many_parked() > 0
 }
 
-async fn attempt(till: &Arc<Till>, token: Token, parked: &Parked) {
+async fn attempt(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
     let Some(scheme) = scheme(till, &parked.intent) else {
         log::error!("a parked payment is of a scheme that is not known any more"; scheme = parked.intent.scheme);
         return;
     };
-    let job = Job {
-        may_be_unconfirmed: parked.may_be_unconfirmed,
-        usable_until: Duration::from_secs(parked.intent.valid_before),
-        scheme,
-        intent: parked.intent.clone(),
-        answer: parked.answer.clone(),
-        answered: parked.answered,
-        body: parked.body,
-    };
+    let tries = parked.attempts;
     let open = parked
         .transaction
         .clone()
         .map_or(Open::Unknown, Open::Pending);
-    let mut attempt = Attempt::resume(Arc::clone(till), token, job, open, parked.attempts);
+    let job = Job {
+        usable_until: Duration::from_secs(parked.intent.valid_before),
+        scheme,
+        parked,
+    };
+    let mut attempt = Attempt::resume(Arc::clone(till), token, job, open, tries);
     match attempt.ask().await {
         Found::Settled(receipt) => {
             // Nobody waits for it: whoever asks next gets it.
@@ -100,10 +97,8 @@ fn is_over(till: &Till, intent: &Intent) -> bool {
 }
 
 fn scheme(till: &Till, intent: &Intent) -> Option<Arc<dyn Scheme>> {
-    let assets = till.list.registry.assets(&intent.network);
-    assets
-        .into_iter()
-        .find_map(|asset| till.list.scheme(Some(&intent.scheme), &asset))
+    let mut assets = till.list.registry.assets(&intent.network);
+    assets.find_map(|asset| till.list.scheme(Some(&intent.scheme), asset))
 }
 
 const AT_ONCE: usize = 64;

@@ -1,22 +1,19 @@
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-
 use super::ask::Found;
 use super::attempt::Attempt;
-use super::charge::Charge;
+use super::charge::{Answered, Charge};
 use crate::checkout::{
     self, Admission, Handover, Paid, Paying, Refusal, Reply, Sale, Settle, can_settle,
     failed_receipt, open_receipt, release,
 };
 use crate::facilitator::{Open, Reason};
-use crate::ledger::{
-    BodyDigest, Delivery, Fenced, KeptAnswer, Ledger as _, Receipt, Release, Token,
-};
+use crate::ledger::{Delivery, Fenced, Ledger as _, Receipt, Release, Token};
 use crate::log::{self, Chain};
 use crate::scheme::Flaw;
 use crate::telemetry::Event;
@@ -35,25 +32,18 @@ impl Charged {
     }
 }
 
-/// A settlement that runs in a task of its own, on the home runtime. Whoever waits for it may leave; it goes on.
-#[derive(Debug)]
-pub(crate) struct Settling {
-    task: JoinHandle<Result<Charged, Box<Reply>>>,
-    /// What to say if nobody waits for the outcome.
-    waiting: Option<(Arc<Till>, Token)>,
-}
+/// A settlement that cannot be dropped: it is part of its request as long as somebody waits for it, which saves a task, and
+/// becomes a task of the home runtime when nobody does any more.
+pub(crate) struct Settling(Option<Running>);
 
-/// What the handler has done, for a settlement that comes after it.
-#[derive(Debug)]
-pub(crate) struct Answered {
-    /// As much of the request's body as it has read.
-    pub(crate) body: BodyDigest,
-    /// Its answer, if it is kept already.
-    pub(crate) answer: Option<KeptAnswer>,
+struct Running {
+    settling: Pin<Box<dyn Future<Output = Result<Charged, Box<Reply>>> + Send>>,
+    till: Arc<Till>,
+    token: Token,
 }
 
 /// Moves the money of a sale: after the handler has answered, or before it is called.
-pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
+pub(crate) fn settle(sale: Box<Sale>, answered: Option<Answered>) -> Settling {
     let till = Arc::clone(&sale.asked.policy.till);
     let token = sale.claim.token();
     let task = till.tasks.begin();
@@ -69,22 +59,31 @@ pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
             permit,
             seat,
             ..
-        } = sale;
-        let mut charge = Charge::new(&asked.policy, verified, claim, intent, &offer, usable_until);
-        if let Some(Answered { body, answer }) = answered {
-            charge.answered(body, answer);
-        }
-        let settled = run(&asked.policy.till, charge).await;
+        } = *sale;
+        let policy = &asked.policy;
+        let charge = Charge::new(
+            policy,
+            verified,
+            claim,
+            intent,
+            &offer,
+            usable_until,
+            answered,
+        );
+        let settled = run(&policy.till, charge).await;
         drop((permit, seat, task));
         match settled {
             Ok(charged) => Ok(charged),
-            Err(refusal) => Err(Box::new(asked.refuse(refusal, Some(&terms)).await)),
+            Err(refusal) => Err(Box::new(
+                Box::pin(asked.refuse(refusal, Some(&terms))).await,
+            )),
         }
     };
-    Settling {
-        task: till.home.spawn(settling),
-        waiting: Some((till, token)),
-    }
+    Settling(Some(Running {
+        settling: Box::pin(settling),
+        till,
+        token,
+    }))
 }
 
 /// Admits a request that brings a payment, with the money moved already where the route wants that.
@@ -94,7 +93,7 @@ pub(crate) async fn admit(paying: Paying) -> Admission {
             let policy = Arc::clone(&sale.asked.policy);
             let method = sale.asked.method.clone();
             let payment = sale.payment.clone();
-            match settle(*sale, None).await {
+            match settle(sale, None).await {
                 Ok(Charged { receipt, handover }) => {
                     let payment = payment.with_receipt(receipt.clone());
                     Admission::Deliver(Box::new(Paid {
@@ -116,28 +115,48 @@ impl Future for Settling {
     type Output = Result<Charged, Box<Reply>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.task).poll(cx).map(|joined| {
-            self.waiting = None;
-            joined.unwrap_or_else(|error| {
-                // The attempt was parked as it was dropped, so nothing is lost but the time to say more.
-                log::error!("a settlement was cut off"; error = Chain(&error));
-                Err(Box::new(Reply::cut_off()))
-            })
-        })
+        // Taken out, so that nothing goes on with a settlement that has panicked; it was parked on the way.
+        let Some(mut running) = self.0.take() else {
+            return Poll::Ready(Err(Box::new(Reply::cut_off())));
+        };
+        let settled = running.till.home.poll(running.settling.as_mut(), cx);
+        if settled.is_pending() {
+            self.0 = Some(running);
+        }
+        settled
     }
 }
 
 impl Drop for Settling {
     fn drop(&mut self) {
-        let Some((till, token)) = self.waiting.take() else {
-            return;
-        };
-        let home = till.home.clone();
-        home.finish(async move {
-            if let Err(error) = till.ledger.abandon(&token).await {
-                log::warning!("a buyer left, and it could not be noted"; error = Chain(&error), key = token.key());
-            }
-        });
+        if let Some(running) = self.0.take() {
+            let home = running.till.home.clone();
+            drop(home.spawn(running.go_on()));
+        }
+    }
+}
+
+impl Running {
+    /// Goes on without the request that it was for.
+    async fn go_on(self) {
+        let Self {
+            settling,
+            till,
+            token,
+        } = self;
+        // Whatever it brings is owed from now on.
+        if let Err(error) = till.ledger.abandon(&token).await {
+            log::warning!("a buyer left, and it could not be noted"; error = Chain(&error), key = token.key());
+        }
+        // A refusal has nobody to go to any more, and a handover that is dropped says that nothing has arrived.
+        drop(settling.await);
+    }
+}
+
+impl fmt::Debug for Settling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let token = self.0.as_ref().map(|running| &running.token);
+        f.debug_tuple("Settling").field(&token).finish()
     }
 }
 
@@ -147,7 +166,7 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
         job,
         budgets,
     } = charge;
-    if !can_settle(job.intent.valid_before, till.now(), budgets) {
+    if !can_settle(job.parked.intent.valid_before, till.now(), budgets) {
         log::warning!("a handler took so long that its answer cannot be paid for any more");
         let reason = Reason::new(job.scheme.name_flaw(Flaw::Expired));
         release(till, token, Release::Answered).await;
@@ -156,7 +175,7 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
     let lease = till.limits.outcome + till.limits.settle * 2 + LEASE_MARGIN;
     match till
         .ledger
-        .begin_settlement(&token, &job.intent, lease)
+        .begin_settlement(&token, &job.parked, lease)
         .await
     {
         Ok(Fenced::Done) => {}

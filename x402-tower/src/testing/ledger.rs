@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderValue, StatusCode, header};
 
 use super::ManualClock;
 use crate::Digest;
@@ -114,17 +114,20 @@ fn intent() -> Intent {
     )
 }
 
+fn begun() -> Arc<Parked> {
+    Arc::new(Parked::new(intent(), Duration::ZERO))
+}
+
 fn receipt() -> Receipt {
     Receipt::new(SettleResponse::settled("eip155:8453", "0x01", "0xabc"))
 }
 
 fn answer(text: &'static str) -> KeptAnswer {
-    let mut headers = HeaderMap::new();
-    headers.insert("etag", http::HeaderValue::from_static("\"1\""));
+    let etag = (header::ETAG, HeaderValue::from_static("\"1\""));
     let body = Bytes::from_static(text.as_bytes());
     KeptAnswer::new(
         StatusCode::CREATED,
-        Arc::new(headers),
+        Arc::new([etag]),
         body,
         Duration::from_secs(5),
     )
@@ -159,7 +162,7 @@ impl<L: Ledger> Books<L> {
         let token = self.claim_fresh(identity).await;
         let begun = self
             .ledger
-            .begin_settlement(&token, &intent(), LEASE)
+            .begin_settlement(&token, &begun(), LEASE)
             .await
             .unwrap();
         assert_eq!(begun, Fenced::Done);
@@ -192,7 +195,7 @@ impl<L: Ledger> Books<L> {
 
     async fn park(&self, identity: &Identity, after: Duration) -> Token {
         let token = self.begin(identity).await;
-        let parked = Parked::new(intent(), self.now() + after);
+        let parked = Arc::new(Parked::new(intent(), self.now() + after));
         assert_eq!(
             self.ledger.park(&token, &parked).await.unwrap(),
             Fenced::Done
@@ -340,7 +343,7 @@ async fn a_claim_ends_with_its_lease<L: Ledger>(books: &Books<L>) {
     );
     let begun = books
         .ledger
-        .begin_settlement(&token, &intent(), LEASE)
+        .begin_settlement(&token, &begun(), LEASE)
         .await
         .unwrap();
     assert_eq!(
@@ -387,11 +390,11 @@ async fn an_old_token_changes_nothing<L: Ledger>(books: &Books<L>) {
     );
     let new = books.claim_fresh(&one).await;
     let ledger = &books.ledger;
-    let parked = Parked::new(intent(), books.now());
+    let parked = Arc::new(Parked::new(intent(), books.now()));
     let unresolved = Unresolved::new(intent(), None, books.now());
     assert_eq!(
         ledger
-            .begin_settlement(&old, &intent(), LEASE)
+            .begin_settlement(&old, &begun(), LEASE)
             .await
             .unwrap(),
         Fenced::Lost
@@ -414,7 +417,7 @@ async fn an_old_token_changes_nothing<L: Ledger>(books: &Books<L>) {
     assert_eq!(ledger.deliver(&old, &handed).await.unwrap(), Fenced::Lost);
     assert_eq!(
         ledger
-            .begin_settlement(&new, &intent(), LEASE)
+            .begin_settlement(&new, &begun(), LEASE)
             .await
             .unwrap(),
         Fenced::Done
@@ -444,7 +447,7 @@ async fn a_settled_payment_is_remembered_for_as_long_as_it_says<L: Ledger>(books
         (StatusCode::CREATED, &b"kept"[..])
     );
     assert_eq!(
-        (kept.headers["etag"].as_bytes(), kept.given_at),
+        (kept.headers[0].1.as_bytes(), kept.given_at),
         (&b"\"1\""[..], Duration::from_secs(5))
     );
     books.clock.advance(Duration::from_secs(1));
@@ -484,7 +487,7 @@ async fn a_parked_payment_ends<L: Ledger>(books: &Books<L>) {
         parked.attempts = 3;
         let token = books.begin(&one).await;
         assert_eq!(
-            books.ledger.park(&token, &parked).await.unwrap(),
+            books.ledger.park(&token, &Arc::new(parked)).await.unwrap(),
             Fenced::Done
         );
         let [(token, found)] = &books.due_attempts().await[..] else {
@@ -506,7 +509,7 @@ async fn a_parked_payment_ends<L: Ledger>(books: &Books<L>) {
     ));
 
     let (parked, token) = take().await;
-    let again = Parked::new(intent(), books.now() + HOUR);
+    let again = Arc::new(Parked::new(intent(), books.now() + HOUR));
     assert_eq!(
         books.ledger.park(&token, &again).await.unwrap(),
         Fenced::Done

@@ -1,13 +1,20 @@
 use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
 
 use super::{Asset, Eip712, Transfer};
 use crate::{Address, Network};
 
+/// All well-known tokens; the first of a network is the one that a price in dollars means.
+pub(super) static ASSETS: LazyLock<Vec<Arc<Asset>>> = LazyLock::new(|| {
+    let assets = KNOWN.iter().filter_map(Known::asset);
+    assets.map(Arc::new).collect()
+});
+
 /// A row of the table: an [`Asset`] before its address is read.
-pub(super) struct Known {
-    pub(super) network: Network,
-    pub(super) symbol: &'static str,
-    pub(super) address: &'static str,
+struct Known {
+    network: Network,
+    symbol: &'static str,
+    address: &'static str,
     decimals: u8,
     transfer: Transfer,
     eip712: Option<(&'static str, &'static str)>,
@@ -15,7 +22,7 @@ pub(super) struct Known {
 
 impl Known {
     /// The asset of this row; every row has a valid address, which a test proves.
-    pub(super) fn asset(&self) -> Option<Asset> {
+    fn asset(&self) -> Option<Asset> {
         Some(Asset {
             network: self.network.clone(),
             symbol: Cow::Borrowed(self.symbol),
@@ -33,8 +40,7 @@ impl Known {
 /// One row a token: network, ticker, decimals, address, transfer, and the name and version of its EIP-712 domain.
 macro_rules! assets {
     ($($network:ident $symbol:literal $decimals:literal $address:literal $transfer:ident $(($name:literal, $version:literal))?;)*) => {
-        /// The first token of a network is the one that a price in dollars means.
-        pub(super) static KNOWN: &[Known] = &[$(
+        static KNOWN: &[Known] = &[$(
             Known {
                 network: Network::$network,
                 symbol: $symbol,

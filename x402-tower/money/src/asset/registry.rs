@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Asset, known};
 use crate::{Address, Network};
@@ -8,7 +9,7 @@ use crate::{Address, Network};
 /// What is added goes before what is built in, so a seller can also correct a row of the table.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    assets: Vec<Asset>,
+    assets: Vec<Arc<Asset>>,
     names: Vec<(String, Network)>,
 }
 
@@ -39,7 +40,7 @@ impl Registry {
         }
         self.assets
             .retain(|old| (&old.network, &old.address) != (&asset.network, &asset.address));
-        self.assets.insert(0, asset);
+        self.assets.insert(0, Arc::new(asset));
         Ok(())
     }
 
@@ -70,37 +71,32 @@ impl Registry {
     }
 
     /// All tokens of a network, the one that a price in dollars means first.
-    pub fn assets<'a>(&'a self, network: &'a Network) -> impl Iterator<Item = Asset> + 'a {
-        let added = self
-            .assets
+    pub fn assets<'a>(&'a self, network: &Network) -> impl Iterator<Item = &'a Arc<Asset>> {
+        let of_network = move |asset: &&Arc<Asset>| asset.network == *network;
+        let added = self.assets.iter().filter(of_network);
+        let built_in = known::ASSETS
             .iter()
-            .filter(move |asset| asset.network == *network)
-            .cloned();
-        let built_in = known::KNOWN
-            .iter()
-            .filter(move |known| known.network == *network)
-            .filter_map(known::Known::asset)
-            .filter(|asset| {
-                self.assets
-                    .iter()
-                    .all(|own| own.address != asset.address || own.network != *network)
+            .filter(of_network)
+            .filter(move |asset| {
+                let mut added = self.assets.iter().filter(of_network);
+                added.all(|own| own.address != asset.address)
             });
         added.chain(built_in)
     }
 
     /// The token that a price in dollars means on this network.
-    pub fn dollar(&self, network: &Network) -> Option<Asset> {
+    pub fn dollar(&self, network: &Network) -> Option<&Arc<Asset>> {
         self.assets(network).next()
     }
 
     /// The token with this ticker, in upper or lower case.
-    pub fn find(&self, network: &Network, symbol: &str) -> Option<Asset> {
+    pub fn find(&self, network: &Network, symbol: &str) -> Option<&Arc<Asset>> {
         self.assets(network)
             .find(|asset| asset.symbol.eq_ignore_ascii_case(symbol))
     }
 
     /// The token with this address.
-    pub fn at(&self, network: &Network, address: &Address) -> Option<Asset> {
+    pub fn at(&self, network: &Network, address: &Address) -> Option<&Arc<Asset>> {
         self.assets(network).find(|asset| asset.address == *address)
     }
 }
@@ -172,17 +168,15 @@ mod tests {
     #[test]
     fn a_row_of_the_table_can_be_corrected() {
         let mut registry = Registry::new();
-        let usdc = registry.dollar(&Network::BASE).unwrap();
+        let usdc = Asset::clone(registry.dollar(&Network::BASE).unwrap());
+        let address = usdc.address.clone();
         registry
-            .register(usdc.clone().with_eip712("Corrected", "3"))
+            .register(usdc.with_eip712("Corrected", "3"))
             .unwrap();
         let found: Vec<_> = registry.assets(&Network::BASE).collect();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].eip712.as_ref().unwrap().name, "Corrected");
-        assert_eq!(
-            registry.at(&Network::BASE, &usdc.address),
-            found.into_iter().next()
-        );
+        assert_eq!(registry.at(&Network::BASE, &address), Some(found[0]));
     }
 
     #[test]

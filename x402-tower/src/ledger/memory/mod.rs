@@ -12,7 +12,7 @@ use self::entry::{Entry, Half, State, half};
 use self::owed::Owed;
 use self::shelf::Shelf;
 use super::{
-    Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity, Intent, KeptAnswer, Ledger,
+    Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity, KeptAnswer, Ledger,
     LedgerError, Parked, Release, Rerun, Settled, Token, Unresolved,
 };
 use crate::clock::{Clock, SystemClock};
@@ -310,7 +310,7 @@ impl Ledger for MemoryLedger {
     async fn begin_settlement(
         &self,
         token: &Token,
-        intent: &Intent,
+        parked: &Arc<Parked>,
         lease: Duration,
     ) -> Result<Fenced, LedgerError> {
         let mut lost = false;
@@ -318,10 +318,9 @@ impl Ledger for MemoryLedger {
             // A claim whose lease has ended may be somebody else's idea of free already.
             lost = !entry.is_claimed(change.now);
             if !lost {
-                let parked = Parked::new(intent.clone(), Duration::ZERO);
                 entry.state = State::Settling {
                     until: change.now + lease,
-                    parked: Arc::new(parked),
+                    parked: Arc::clone(parked),
                     abandoned: false,
                 };
             }
@@ -365,11 +364,11 @@ impl Ledger for MemoryLedger {
         Ok(fenced)
     }
 
-    async fn park(&self, token: &Token, parked: &Parked) -> Result<Fenced, LedgerError> {
+    async fn park(&self, token: &Token, parked: &Arc<Parked>) -> Result<Fenced, LedgerError> {
         Ok(self.change(token, |entry, change| {
             entry.unpark(change.half, change.parked);
             change.parked.insert((parked.next_attempt, change.half));
-            entry.state = State::Parked(Arc::new(parked.clone()));
+            entry.state = State::Parked(Arc::clone(parked));
             change.ledger.owed.update(entry, token.key(), &change.half);
         }))
     }

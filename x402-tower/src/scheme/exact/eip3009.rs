@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::hex;
 use crate::digest::Digest;
 use crate::money::Address;
-use crate::scheme::{Authorization, Flaw, Key, Malformed};
+use crate::scheme::{Authorization, Key, Malformed};
 
 /// `TransferWithAuthorization`, signed for the token itself.
 #[derive(Deserialize)]
@@ -44,13 +44,17 @@ impl Wire<'_> {
 
         // The token itself remembers which nonces are used.
         let key = Key::of_nonce(chain_id, &token, &from, &nonce);
-        let proof = hex::signature(signature, |signature| {
-            let [start, end] = [valid.start, valid.end].map(u64::to_be_bytes);
-            Digest::of(
-                "eip3009",
-                [&to[..], &value.to_be_bytes(), &start, &end, signature],
-            )
-        });
+        let signature = hex::Signature::read(signature);
+        let [start, end] = [valid.start, valid.end].map(u64::to_be_bytes);
+        let value_bytes = value.to_be_bytes();
+        let signed = [
+            &to[..],
+            hex::trimmed(&value_bytes),
+            hex::trimmed(&start),
+            hex::trimmed(&end),
+            signature.as_bytes(),
+        ];
+        let proof = Digest::of("eip3009", signed);
         let mut authorization = Authorization::new(
             key,
             proof,
@@ -59,7 +63,7 @@ impl Wire<'_> {
             value,
             valid,
         );
-        authorization.flaw = (!hex::is_hex(signature)).then_some(Flaw::Signature);
+        authorization.flaw = signature.flaw();
         Ok(authorization)
     }
 }

@@ -1,28 +1,53 @@
 //! Hexadecimal and decimal text of fixed size, read without allocating.
 
 use crate::money::Amount;
-use crate::scheme::Malformed;
+use crate::scheme::{Flaw, Malformed};
 
 /// Exactly `N` bytes behind `0x`.
 pub(super) fn bytes<const N: usize>(text: &str, what: &str) -> Result<[u8; N], Malformed> {
     unnamed(text).ok_or_else(|| Malformed::new(format!("`{what}` is not {N} bytes in hexadecimal")))
 }
 
-/// A signature as bytes, if it has the usual length, so that its spelling does not matter. Contract wallets have
-/// signatures of other lengths; those count as they are spelled.
-pub(super) fn signature<R>(text: &str, then: impl FnOnce(&[u8]) -> R) -> R {
-    match unnamed::<65>(text) {
-        Some(bytes) => then(&bytes),
-        None => then(text.as_bytes()),
+/// A signature as it counts: in bytes if it has the usual length, so that its spelling does not matter. Contract wallets
+/// have signatures of other lengths; those count as they are spelled.
+pub(super) enum Signature<'a> {
+    Usual([u8; 65]),
+    Other(&'a str),
+}
+
+impl<'a> Signature<'a> {
+    pub(super) fn read(text: &'a str) -> Self {
+        unnamed(text).map_or(Self::Other(text), Self::Usual)
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Usual(bytes) => bytes,
+            Self::Other(text) => text.as_bytes(),
+        }
+    }
+
+    /// What is wrong with it, whatever was signed.
+    pub(super) fn flaw(&self) -> Option<Flaw> {
+        match self {
+            Self::Usual(_) => None,
+            Self::Other(text) => (!is_hex(text)).then_some(Flaw::Signature),
+        }
     }
 }
 
 /// Whole bytes behind `0x`, of any number but none.
-pub(super) fn is_hex(text: &str) -> bool {
+fn is_hex(text: &str) -> bool {
     let digits = text.strip_prefix("0x").unwrap_or_default();
     !digits.is_empty()
         && digits.len().is_multiple_of(2)
         && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// A big-endian number without the zeros in front of it.
+pub(super) fn trimmed(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    &number[zeros..]
 }
 
 pub(super) fn amount(text: &str, what: &str) -> Result<Amount, Malformed> {
@@ -38,16 +63,29 @@ pub(super) fn second(text: &str, what: &str) -> Result<u64, Malformed> {
 
 fn unnamed<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digits = text.strip_prefix("0x")?.as_bytes();
-    if digits.len() != 2 * N {
+    let (pairs, []) = digits.as_chunks::<2>() else {
         return None;
-    }
+    };
+    let pairs: &[[u8; 2]; N] = pairs.try_into().ok()?;
     let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+    let mut wrong = 0;
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        let (high, low) = (NIBBLES[usize::from(*high)], NIBBLES[usize::from(*low)]);
+        wrong |= high | low;
+        *byte = high << 4 | low;
     }
-    Some(bytes)
+    (wrong <= 0xf).then_some(bytes)
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
-}
+/// What each character is as a digit; more than 15 if it is none.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [0xff; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        let character = b"0123456789abcdef"[digit as usize];
+        nibbles[character as usize] = digit;
+        nibbles[character.to_ascii_uppercase() as usize] = digit;
+        digit += 1;
+    }
+    nibbles
+};

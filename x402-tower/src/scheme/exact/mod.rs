@@ -33,7 +33,7 @@ impl Scheme for ExactEvm {
             transfer,
             eip712,
             ..
-        } = &offer.asset;
+        } = &*offer.asset;
         let extra = Object::new();
         let domain = |extra: Object| match eip712 {
             Some(domain) => Ok(Extra::Ready(
@@ -229,7 +229,7 @@ mod tests {
         let extra = |network: Network, symbol: &str| {
             let offer = Offer {
                 scheme: std::sync::Arc::new(ExactEvm),
-                asset: registry.find(&network, symbol).unwrap(),
+                asset: std::sync::Arc::clone(registry.find(&network, symbol).unwrap()),
                 amount: 1u64.into(),
                 pay_to: Address::evm([1; 20]),
                 max_timeout_seconds: 300,

@@ -67,19 +67,19 @@ impl Wire<'_> {
         // Permit2 remembers which nonces are used, whatever the token.
         let permit2 = PERMIT2.to_evm_bytes().unwrap_or_default();
         let key = Key::of_nonce(chain_id, &permit2, &from, &nonce);
-        let proof = hex::signature(signature, |signature| {
-            let [start, end] = [valid.start, valid.end].map(u64::to_be_bytes);
-            let signed = [
-                &token[..],
-                &amount.to_be_bytes(),
-                &spender,
-                &to,
-                &start,
-                &end,
-                signature,
-            ];
-            Digest::of("permit2", signed)
-        });
+        let signature = hex::Signature::read(signature);
+        let [start, end] = [valid.start, valid.end].map(u64::to_be_bytes);
+        let amount_bytes = amount.to_be_bytes();
+        let signed = [
+            &token[..],
+            hex::trimmed(&amount_bytes),
+            &spender,
+            &to,
+            hex::trimmed(&start),
+            hex::trimmed(&end),
+            signature.as_bytes(),
+        ];
+        let proof = Digest::of("permit2", signed);
         let mut authorization = Authorization::new(
             key,
             proof,
@@ -89,13 +89,9 @@ impl Wire<'_> {
             valid,
         );
         authorization.asset = Some(Address::evm(token));
-        authorization.flaw = if !hex::is_hex(signature) {
-            Some(Flaw::Signature)
-        } else if Address::evm(spender) != PERMIT2_EXACT_PROXY {
-            Some(Flaw::Spender)
-        } else {
-            None
-        };
+        authorization.flaw = signature
+            .flaw()
+            .or((Address::evm(spender) != PERMIT2_EXACT_PROXY).then_some(Flaw::Spender));
         Ok(authorization)
     }
 }

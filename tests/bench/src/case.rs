@@ -1,0 +1,230 @@
+use std::future::Future as _;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use http::{HeaderValue, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use stats_alloc::Region;
+use tower_service::Service as _;
+use x402_tower::X402;
+use x402_tower::facilitator::{Facilitator, HttpFacilitator, HyperTransport};
+use x402_tower::testing::ManualClock;
+
+use crate::facilitator::{Canned, Child, Hanging};
+use crate::{ALLOCATOR, payments};
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    Bare,
+    /// Behind a layer that does nothing, which axum boxes like any other.
+    Layered,
+    Free,
+    Challenge,
+    Paid,
+    BadBase64,
+    BadJson,
+    OverReqwest,
+    OverHyper,
+    /// A bare handler that never answers, and a facilitator that never verifies.
+    BareWaiting,
+    Waiting,
+}
+
+impl Case {
+    pub const ALL: [Self; 9] = [
+        Self::Bare,
+        Self::Layered,
+        Self::Free,
+        Self::Challenge,
+        Self::Paid,
+        Self::BadBase64,
+        Self::BadJson,
+        Self::OverReqwest,
+        Self::OverHyper,
+    ];
+
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Bare => "axum handler, bare",
+            Self::Layered => "behind a layer that does nothing",
+            Self::Free => "free behind a layer",
+            Self::Challenge => "unpaid, challenged",
+            Self::Paid => "paid",
+            Self::BadBase64 => "payment header that is no base64",
+            Self::BadJson => "payment header that is no JSON",
+            Self::OverReqwest => "paid, facilitator over HTTP with reqwest",
+            Self::OverHyper => "paid, facilitator over HTTP with hyper",
+            Self::BareWaiting | Self::Waiting => "waiting",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|case| case.name() == name)
+    }
+
+    pub fn name(self) -> String {
+        format!("{self:?}")
+    }
+
+    pub async fn set_up(self) -> Bench {
+        let (seller, child) = match self {
+            Self::OverReqwest => {
+                let child = Child::start();
+                let facilitator = HttpFacilitator::new(child.url()).expect("a client");
+                (seller(facilitator), Some(child))
+            }
+            Self::OverHyper => {
+                let child = Child::start();
+                let transport = HyperTransport::new().expect("a transport");
+                let facilitator =
+                    HttpFacilitator::with_transport(child.url(), transport).expect("a client");
+                (seller(facilitator), Some(child))
+            }
+            Self::Waiting => (seller(Hanging), None),
+            _ => (seller(Canned), None),
+        };
+        let route = match self {
+            Self::Bare => get(goods),
+            Self::Layered => get(goods).layer(tower_layer::layer_fn(|inner| inner)),
+            Self::BareWaiting => get(std::future::pending::<&str>),
+            Self::Free => {
+                let gate = seller.route("$0.01").free_when(|_| true).build();
+                get(goods).layer(gate.expect("a gate"))
+            }
+            _ => get(goods).layer(seller.price("$0.01").expect("a gate")),
+        };
+        let mut bench = Bench {
+            app: Router::new().route("/goods", route),
+            expected: StatusCode::OK,
+            headers: Vec::new(),
+            used: 0,
+            _child: child,
+        };
+        bench.prepare(self).await;
+        bench
+    }
+}
+
+/// Something that can be repeated.
+pub struct Bench {
+    app: Router,
+    expected: StatusCode,
+    /// The payments to bring, one by one; none, or the last one for ever.
+    headers: Vec<HeaderValue>,
+    used: usize,
+    _child: Option<Child>,
+}
+
+/// How many payments are signed in advance, however many are used: a cost that is the same for every number of runs.
+const PREPARED: usize = 1500;
+
+/// How many requests wait at once where that is measured.
+const IN_FLIGHT: usize = 10_000;
+
+impl Bench {
+    async fn prepare(&mut self, case: Case) {
+        match case {
+            Case::Bare | Case::BareWaiting | Case::Layered | Case::Free => {}
+            Case::Challenge => self.expected = StatusCode::PAYMENT_REQUIRED,
+            Case::BadBase64 | Case::BadJson => {
+                let challenge = self.challenge().await;
+                let good = payments::payment(&challenge, 0);
+                self.headers = vec![match case {
+                    Case::BadBase64 => payments::bad_base64(&good),
+                    _ => payments::bad_json(&good),
+                }];
+                self.expected = StatusCode::BAD_REQUEST;
+            }
+            Case::Paid | Case::OverReqwest | Case::OverHyper | Case::Waiting => {
+                let challenge = self.challenge().await;
+                let many = if case == Case::Waiting {
+                    IN_FLIGHT
+                } else {
+                    PREPARED
+                };
+                self.headers = (0..many)
+                    .map(|number| payments::payment(&challenge, number))
+                    .collect();
+            }
+        }
+    }
+
+    /// Begins so many requests that do not end, and says how many bytes more each of them takes up than before.
+    pub fn bytes_in_flight(&mut self) -> isize {
+        let requests: Vec<_> = (0..IN_FLIGHT)
+            .map(|number| request(self.headers.get(number)))
+            .collect();
+        let mut waiting: Vec<_> = Vec::with_capacity(IN_FLIGHT);
+        let region = Region::new(ALLOCATOR);
+        for request in requests {
+            let mut response = Box::pin(self.app.call(request));
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(response.as_mut().poll(&mut cx).is_pending());
+            waiting.push(response);
+        }
+        let change = region.change();
+        change
+            .bytes_allocated
+            .wrapping_sub(change.bytes_deallocated)
+            .cast_signed()
+            / IN_FLIGHT.cast_signed()
+    }
+
+    /// The challenge of the route.
+    async fn challenge(&mut self) -> HeaderValue {
+        let response = self.app.call(request(None)).await.expect("an answer");
+        response.headers()["payment-required"].clone()
+    }
+
+    pub async fn run(&mut self, times: usize) {
+        for _ in 0..times {
+            let payment = self
+                .headers
+                .get(self.used.min(self.headers.len().saturating_sub(1)));
+            self.used += 1;
+            let response = self.app.call(request(payment)).await.expect("an answer");
+            assert_eq!(response.status(), self.expected);
+            let body = response.into_body().collect().await.expect("a body");
+            std::hint::black_box(body.to_bytes());
+        }
+    }
+}
+
+fn request(payment: Option<&HeaderValue>) -> Request<Body> {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = http::Uri::from_static("/goods");
+    let headers = request.headers_mut();
+    headers.insert("host", HeaderValue::from_static("api.example.com"));
+    headers.insert("accept", HeaderValue::from_static("*/*"));
+    headers.insert("user-agent", HeaderValue::from_static("node"));
+    if let Some(payment) = payment {
+        headers.insert("payment-signature", payment.clone());
+    }
+    request
+}
+
+/// A kibibyte of JSON.
+async fn goods() -> ([(&'static str, &'static str); 1], &'static str) {
+    ([("content-type", "application/json")], GOODS)
+}
+
+static GOODS: &str = include_str!("goods.json");
+
+/// A seller whose clock stands still.
+pub fn seller(facilitator: impl Facilitator) -> X402 {
+    X402::builder()
+        .facilitator(facilitator)
+        .pay_to("base-sepolia", "0x209693Bc6afc0C5328bA36FaF03C514EF312287C")
+        .public_url("https://api.example.com")
+        .clock(Arc::new(ManualClock::new(NOW)))
+        .most_in_flight(1 << 20)
+        .build()
+        .expect("a seller")
+}
+
+pub const NOW: Duration = Duration::from_secs(1_790_000_000);

@@ -1,0 +1,100 @@
+//! A payment header, decoded and read in place.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::asked::Asked;
+use super::policy::Pricing;
+use super::refusal::Refusal;
+use crate::ledger::Reference;
+use crate::log::{self, Chain};
+use crate::price::{Opened, Pick};
+use crate::proto::header::HeaderError;
+use crate::proto::{AcceptedTerms, Presented, Version, header};
+
+/// What a buyer brings to pay with, before it is judged.
+#[derive(Debug)]
+pub(super) struct Tender<'a> {
+    pub(super) presented: Presented<'a>,
+    /// What stands where our challenges have their reference.
+    pub(super) reference: Option<Cow<'a, str>>,
+    /// The route's own offer, if that is what the buyer repeats letter by letter. Nearly all do.
+    pub(super) repeated: Option<Pick>,
+}
+
+/// The JSON of a payment header.
+pub(super) fn decode(value: &[u8], limit: usize) -> Result<Vec<u8>, Refusal> {
+    header::decode_json(value, limit).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &HeaderError) -> Refusal {
+    log::info!("a payment header cannot be read"; error = Chain(error));
+    if error.is_too_large() {
+        Refusal::HeaderTooLarge
+    } else {
+        Refusal::Unreadable(error.summary())
+    }
+}
+
+impl<'a> Tender<'a> {
+    /// Reads the JSON of a payment header.
+    pub(super) fn read(asked: &Asked, version: Version, json: &'a [u8]) -> Result<Self, Refusal> {
+        let presented = Presented::read(version, json).map_err(|error| unreadable(&error))?;
+        let repeated = match &asked.policy.pricing {
+            Pricing::Fixed(terms) => terms
+                .now()
+                .pick(|offer| offer.is_repeated(&presented.accepted)),
+            Pricing::Dynamic(_) => None,
+        };
+        let extra = presented
+            .accepted
+            .terms
+            .as_ref()
+            .and_then(|terms| terms.extra);
+        let reference = extra.and_then(|extra| match &repeated {
+            Some(offer) => offer.reference_in(extra.get()).map(Cow::Borrowed),
+            None => reference(extra.get()),
+        });
+        Ok(Self {
+            presented,
+            reference,
+            repeated,
+        })
+    }
+
+    /// The reference of our own challenge, if it is one.
+    pub(super) fn own_reference(&self, asked: &Asked) -> Option<Reference> {
+        let opened = self.open(asked, self.presented.accepted.terms.as_ref()?)?;
+        Some(opened.reference)
+    }
+
+    /// Opens the reference as one that was made for these terms.
+    pub(super) fn open(&self, asked: &Asked, terms: &AcceptedTerms<'_>) -> Option<Opened> {
+        let text = self.reference.as_deref()?;
+        let seconds = terms
+            .max_timeout_seconds
+            .map(|seconds| seconds.to_string())
+            .unwrap_or_default();
+        let place = asked.place();
+        let purpose = place.purpose([
+            &self.presented.accepted.scheme,
+            &self.presented.accepted.network,
+            &terms.amount,
+            &terms.asset,
+            &terms.pay_to,
+            &seconds,
+        ]);
+        asked.policy.till.seal.open(text, &purpose)
+    }
+}
+
+fn reference(extra: &str) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Extra<'a> {
+        #[serde(borrow, default, rename = "ref")]
+        reference: Option<Cow<'a, str>>,
+    }
+
+    serde_json::from_str::<Extra<'_>>(extra).ok()?.reference
+}
