@@ -133,16 +133,18 @@ pub(crate) struct Paid {
 }
 
 /// Decides about a request that brings a payment.
-pub(crate) async fn admit(paying: Paying) -> Admission {
+pub(crate) async fn admit(paying: Box<Paying>) -> Admission {
     let mut terms = None;
     match decide(&paying, &mut terms).await {
         Ok(Step::Free) => Admission::Free,
-        Ok(Step::Serve(served)) => Admission::Serve(Box::new(served.sale(paying))),
-        Ok(Step::Deliver(delivered)) => Admission::Deliver(Box::new(delivered.paid(paying))),
+        Ok(Step::Serve(served)) => Admission::Serve(Box::new(served.sale(*paying))),
+        Ok(Step::Deliver(delivered)) => Admission::Deliver(Box::new(delivered.paid(*paying))),
         Ok(Step::Reply(reply)) => Admission::Reply(reply),
-        Ok(Step::CompareBody(first)) => Admission::CompareBody(first, Box::new(paying)),
+        Ok(Step::CompareBody(first)) => Admission::CompareBody(first, paying),
+        // What happens rarely is boxed, so that it takes no room in what happens always.
         Err(refusal) => {
-            Admission::Reply(Box::new(paying.asked.refuse(refusal, terms.as_ref()).await))
+            let reply = Box::pin(paying.asked.refuse(refusal, terms.as_ref())).await;
+            Admission::Reply(Box::new(reply))
         }
     }
 }
@@ -150,7 +152,7 @@ pub(crate) async fn admit(paying: Paying) -> Admission {
 /// An [`Admission`] without the request that it is for.
 enum Step {
     Free,
-    Serve(Box<Served>),
+    Serve(Served),
     Deliver(Box<Delivered>),
     Reply(Box<Reply>),
     CompareBody(BodyDigest),
@@ -177,7 +179,7 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
                 identified: candidate,
                 claimant: Claimant::SamePayment,
             };
-            if let Some(step) = known.answer(&candidate.identity, found).await? {
+            if let Some(step) = Box::pin(known.answer(&candidate.identity, found)).await? {
                 return Ok(step);
             }
         }
@@ -248,7 +250,7 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
                     identified,
                     claimant: Claimant::SamePayment,
                 };
-                if let Some(step) = known.answer(&identified.identity, found).await? {
+                if let Some(step) = Box::pin(known.answer(&identified.identity, found)).await? {
                     return Ok(step);
                 }
             }
@@ -264,7 +266,7 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
                     identified,
                     claimant: Claimant::SamePayer,
                 };
-                if let Some(step) = known.answer_older(older).await? {
+                if let Some(step) = Box::pin(known.answer_older(older)).await? {
                     return Ok(step);
                 }
                 request.owed = false;
@@ -288,7 +290,7 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
         authorization.amount,
         authorization.valid_before,
     );
-    Ok(Step::Serve(Box::new(Served {
+    Ok(Step::Serve(Served {
         payment: payment(paying, identified, authorization.amount, None),
         verified,
         claim,
@@ -297,7 +299,7 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
         terms,
         usable_until,
         seat,
-    })))
+    }))
 }
 
 /// What a [`Sale`] is made of.

@@ -25,7 +25,7 @@ pub(crate) enum Arrival {
     /// Find out what it costs: [`ask`].
     Price(Asked),
     /// It brings a payment: [`admit`](super::admit).
-    Pay(Paying),
+    Pay(Box<Paying>),
 }
 
 /// The payment headers of a request, taken out of it: until it is settled a payment can be spent by whoever reads it, and
@@ -95,7 +95,7 @@ pub(crate) fn arrive(
             let Some(permit) = policy.till.flights.take_off() else {
                 return Arrival::Reply(reply::reply(&Refusal::Busy, Some(version)));
             };
-            Arrival::Pay(Paying {
+            Arrival::Pay(Box::new(Paying {
                 header: value,
                 request: request(policy, head, host),
                 asked: asked(policy, head, host, Some(version), own),
@@ -106,7 +106,7 @@ pub(crate) fn arrive(
                     Body::Unread
                 },
                 permit,
-            })
+            }))
         }
     }
 }

@@ -95,21 +95,24 @@ impl<'a> Place<'a> {
         let origin = self.origin();
         let issue = till.seal.issue(now);
         let challenge = prepared.challenge(error, &origin, self.target, |offer| {
-            let terms = prepared.offers[offer].terms.each_ref();
-            issue.reference(&self.purpose(terms.map(String::as_str)))
+            let purpose = match self.policy.pricing {
+                Pricing::Fixed(_) => Purpose::Challenge,
+                Pricing::Dynamic(_) => {
+                    let terms = prepared.offers[offer].terms.each_ref();
+                    self.quote(terms.map(String::as_str))
+                }
+            };
+            issue.reference(&purpose)
         });
         let demand = prepared.challenge_v1(error_v1, &origin, self.target);
         reply::challenge(refusal, self.version, challenge, demand)
     }
 
-    /// What the references of this route's challenges are good for.
-    pub(super) fn purpose<'b>(&'b self, terms: [&'b str; 6]) -> Purpose<'b> {
-        match self.policy.pricing {
-            Pricing::Fixed(_) => Purpose::Challenge,
-            Pricing::Dynamic(_) => Purpose::Quote {
-                request: [self.method.as_bytes(), self.target.as_bytes()],
-                terms: terms.map(str::as_bytes),
-            },
+    /// What the references of challenges are good for where prices move: these terms, and this request.
+    pub(super) fn quote<'b>(&'b self, terms: [&'b str; 6]) -> Purpose<'b> {
+        Purpose::Quote {
+            request: [self.method.as_bytes(), self.target.as_bytes()],
+            terms: terms.map(str::as_bytes),
         }
     }
 

@@ -24,18 +24,19 @@ pub(super) fn call(
         (_, version) => version,
     };
     let payload = payload(presented, offer, version)?;
-    let requirements = match (version, &offer.v1) {
-        (Version::V1, Some(v1)) => v1.requirements_json(&asked.place().origin(), &asked.target),
-        (Version::V1, None) | (Version::V2, _) => {
-            let extra = presented
-                .accepted
-                .terms
-                .as_ref()
-                .and_then(|terms| terms.extra);
-            offer.requirements_json(extra, tender.reference.as_deref())?
+    match (version, &offer.v1, &tender.reference) {
+        (Version::V1, Some(v1), _) => {
+            let requirements = v1.requirements_json(&asked.place().origin(), &asked.target);
+            Ok(PaymentCall::new(version, &payload, &requirements))
         }
-    };
-    Ok(PaymentCall::new(version, &payload, &requirements))
+        // Letter by letter what was prepared.
+        (_, _, Some(reference)) if tender.repeated.is_some() => Ok(offer.call(&payload, reference)),
+        _ => {
+            let terms = presented.accepted.terms.as_ref();
+            let requirements = offer.requirements_for(terms.and_then(|terms| terms.extra))?;
+            Ok(PaymentCall::new(version, &payload, &requirements))
+        }
+    }
 }
 
 /// The payment as it came, or the same signature as another version writes it.

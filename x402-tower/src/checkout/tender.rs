@@ -9,9 +9,9 @@ use super::policy::Pricing;
 use super::refusal::Refusal;
 use crate::ledger::Reference;
 use crate::log::{self, Chain};
-use crate::price::{Opened, Pick};
+use crate::price::{Opened, Pick, Purpose};
 use crate::proto::header::HeaderError;
-use crate::proto::{AcceptedTerms, Presented, Version, header};
+use crate::proto::{AcceptedTerms, Presented, Text, Version, header};
 
 /// What a buyer brings to pay with, before it is judged.
 #[derive(Debug)]
@@ -72,12 +72,16 @@ impl<'a> Tender<'a> {
     /// Opens the reference as one that was made for these terms.
     pub(super) fn open(&self, asked: &Asked, terms: &AcceptedTerms<'_>) -> Option<Opened> {
         let text = self.reference.as_deref()?;
+        let seal = &asked.policy.till.seal;
+        if let Pricing::Fixed(_) = asked.policy.pricing {
+            return seal.open(text, &Purpose::Challenge);
+        }
         let seconds = terms
             .max_timeout_seconds
             .map(|seconds| seconds.to_string())
             .unwrap_or_default();
         let place = asked.place();
-        let purpose = place.purpose([
+        let purpose = place.quote([
             &self.presented.accepted.scheme,
             &self.presented.accepted.network,
             &terms.amount,
@@ -85,7 +89,7 @@ impl<'a> Tender<'a> {
             &terms.pay_to,
             &seconds,
         ]);
-        asked.policy.till.seal.open(text, &purpose)
+        seal.open(text, &purpose)
     }
 }
 
@@ -93,8 +97,9 @@ fn reference(extra: &str) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Extra<'a> {
         #[serde(borrow, default, rename = "ref")]
-        reference: Option<Cow<'a, str>>,
+        reference: Option<Text<'a>>,
     }
 
-    serde_json::from_str::<Extra<'_>>(extra).ok()?.reference
+    let extra = serde_json::from_str::<Extra<'_>>(extra).ok()?;
+    extra.reference.map(|text| text.0)
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::proto::{SettleResponse, SupportedResponse, VerifyResponse, Version};
 
@@ -19,27 +19,35 @@ pub struct PaymentCall {
 impl PaymentCall {
     /// Puts the message together from the JSON of a payment and of the requirements of the same version.
     pub fn new(version: Version, payload: &str, requirements: &str) -> Self {
-        const HEAD: &str = r#"{"x402Version":2,"paymentPayload":"#;
-        const MIDDLE: &str = r#","paymentRequirements":"#;
-        let mut body = BytesMut::with_capacity(
-            HEAD.len() + payload.len() + MIDDLE.len() + requirements.len() + 1,
-        );
-        body.put_slice(match version {
+        Self::of_pieces(version, payload, [requirements])
+    }
+
+    /// The same, with requirements that are in pieces.
+    pub(crate) fn of_pieces<'a>(
+        version: Version,
+        payload: &str,
+        requirements: impl IntoIterator<Item = &'a str, IntoIter: Clone>,
+    ) -> Self {
+        const MIDDLE: &[u8] = br#","paymentRequirements":"#;
+        let head = match version {
             Version::V1 => br#"{"x402Version":1,"paymentPayload":"#,
-            Version::V2 => HEAD.as_bytes(),
-        });
-        let mut put = |text: &str| {
-            let start = body.len();
-            body.put_slice(text.as_bytes());
-            start..body.len()
+            Version::V2 => br#"{"x402Version":2,"paymentPayload":"#,
         };
-        let payload = put(payload);
-        put(MIDDLE);
-        let requirements = put(requirements);
-        put("}");
+        let pieces = requirements.into_iter();
+        let length = pieces.clone().map(str::len).sum::<usize>();
+        let mut body = Vec::with_capacity(head.len() + payload.len() + MIDDLE.len() + length + 1);
+        body.extend_from_slice(head);
+        let start = body.len();
+        body.extend_from_slice(payload.as_bytes());
+        let payload = start..body.len();
+        body.extend_from_slice(MIDDLE);
+        let start = body.len();
+        pieces.for_each(|piece| body.extend_from_slice(piece.as_bytes()));
+        let requirements = start..body.len();
+        body.push(b'}');
         Self {
             version,
-            body: body.freeze(),
+            body: body.into(),
             payload,
             requirements,
         }

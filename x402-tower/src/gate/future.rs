@@ -59,7 +59,7 @@ pub(super) struct Admitting(Pin<Box<dyn Future<Output = Admission> + Send>>);
 struct ToRead<S, B> {
     reading: Reading<B>,
     parts: request::Parts,
-    paying: Paying,
+    paying: Box<Paying>,
     why: Why,
     ready: S,
 }
@@ -96,7 +96,7 @@ where
         }
     }
 
-    pub(super) fn pay(ready: S, request: Request<RequestBody<B>>, paying: Paying) -> Self {
+    pub(super) fn pay(ready: S, request: Request<RequestBody<B>>, paying: Box<Paying>) -> Self {
         let state = match paying.binds_body() {
             Some(most) => State::read(ready, request, paying, Why::Bind, Until::End { most }),
             None => State::admit(ready, request, Box::pin(admit(paying))),
@@ -132,7 +132,7 @@ where
     fn read(
         ready: S,
         request: Request<RequestBody<B>>,
-        paying: Paying,
+        paying: Box<Paying>,
         why: Why,
         until: Until,
     ) -> Self {
@@ -207,7 +207,7 @@ where
             Admission::CompareBody(first, paying) => Self::read(
                 ready,
                 request,
-                *paying,
+                paying,
                 Why::Compare(first),
                 Until::Same(first),
             ),

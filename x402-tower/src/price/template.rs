@@ -32,8 +32,10 @@ impl Holed {
         self.pieces.last().map_or("", String::as_str)
     }
 
-    pub(super) fn fill(&self, reference: &str) -> String {
-        self.pieces.join(reference)
+    /// The pieces of the JSON with this reference in its holes.
+    pub(super) fn fill<'a>(&'a self, reference: &'a str) -> impl Iterator<Item = &'a str> + Clone {
+        let behind = self.pieces.iter().skip(1);
+        std::iter::once(self.first()).chain(behind.flat_map(move |piece| [reference, piece]))
     }
 }
 

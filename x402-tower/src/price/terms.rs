@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::seal::REFERENCE_LENGTH;
 use super::template::{Holed, MARK, Tail};
+use crate::facilitator::PaymentCall;
 use crate::money::Network;
 use crate::proto::v1;
 use crate::proto::v2::{PaymentRequired, PaymentRequirements, ResourceInfo};
@@ -272,7 +273,7 @@ impl Prepared {
             + self
                 .offers
                 .iter()
-                .map(|offer| offer.requirements_json.fill("").len())
+                .map(|offer| offer.requirements_json.fill("").map(str::len).sum())
                 .max()
                 .unwrap_or(0);
         const SIGNED: usize = 600;
@@ -358,23 +359,22 @@ impl PreparedOffer {
             .filter(|reference| is_reference(reference))
     }
 
+    /// The question about a payment for a facilitator, if the requirements are what this offer was spelled as once and for
+    /// all, but for this reference.
+    pub(crate) fn call(&self, payload: &str, reference: &str) -> PaymentCall {
+        PaymentCall::of_pieces(Version::V2, payload, self.requirements_json.fill(reference))
+    }
+
     /// The requirements for a facilitator, with the reference and the volatile values that the buyer accepted.
-    pub(crate) fn requirements_json(
+    pub(crate) fn requirements_for(
         &self,
         accepted: Option<&RawValue>,
-        reference: Option<&str>,
     ) -> Result<String, serde_json::Error> {
-        let volatile = self.offer.scheme.volatile();
-        match reference {
-            Some(text) if is_reference(text) && volatile.is_empty() => {
-                return Ok(self.requirements_json.fill(text));
-            }
-            _ => {}
-        }
         let mut requirements = self.requirements.clone();
         if let Some(accepted) = accepted {
             let accepted: Object = serde_json::from_str(accepted.get())?;
-            for name in volatile.iter().copied().chain([REFERENCE]) {
+            let volatile = self.offer.scheme.volatile().iter().copied();
+            for name in volatile.chain([REFERENCE]) {
                 if let Some(value) = accepted.get(name) {
                     requirements.extra.set(name, &value)?;
                 }

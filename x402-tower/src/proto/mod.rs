@@ -15,5 +15,6 @@ mod version;
 
 pub use self::answer::{SettleResponse, SupportedKind, SupportedResponse, VerifyResponse};
 pub use self::object::Object;
+pub(crate) use self::payment::Text;
 pub use self::payment::{Accepted, AcceptedTerms, Presented};
 pub use self::version::Version;

@@ -157,6 +157,11 @@ struct WireAccepted<'a> {
     extra: Option<&'a RawValue>,
 }
 
+/// Text that is borrowed where it can be. Inside of an `Option`, a bare `Cow` would always be copied.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
 /// A number that has to be `N`.
 struct Number<const N: u64>;
 

@@ -87,7 +87,7 @@ pub(crate) fn settle(sale: Box<Sale>, answered: Option<Answered>) -> Settling {
 }
 
 /// Admits a request that brings a payment, with the money moved already where the route wants that.
-pub(crate) async fn admit(paying: Paying) -> Admission {
+pub(crate) async fn admit(paying: Box<Paying>) -> Admission {
     match checkout::admit(paying).await {
         Admission::Serve(sale) if sale.asked.policy.settle == Settle::Before => {
             let policy = Arc::clone(&sale.asked.policy);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Authorization, Extra, Flaw, Malformed, Meaning, Offer, Scheme};
 use crate::money::{Address, Asset, Network, Transfer};
-use crate::proto::{Object, Presented, SupportedKind, v1};
+use crate::proto::{Object, Presented, SupportedKind, Text, v1};
 
 pub use self::permit2::{PERMIT2, PERMIT2_EXACT_PROXY};
 
@@ -74,7 +74,7 @@ impl Scheme for ExactEvm {
             .ok_or_else(|| Malformed::new("not an EVM chain"))?;
         let payload: Payload<'_> =
             serde_json::from_str(presented.payload.get()).map_err(Malformed::new)?;
-        let signature = payload.signature.as_deref().unwrap_or_default();
+        let signature = payload.signature.as_ref().map_or("", |text| &*text.0);
         match (payload.authorization, payload.permit2_authorization) {
             (Some(authorization), None) => authorization.read(chain_id, asset, signature),
             (None, Some(authorization)) => authorization.read(chain_id, signature),
@@ -107,7 +107,7 @@ impl Scheme for ExactEvm {
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
     #[serde(borrow, default)]
-    signature: Option<std::borrow::Cow<'a, str>>,
+    signature: Option<Text<'a>>,
     #[serde(borrow, default)]
     authorization: Option<eip3009::Wire<'a>>,
     #[serde(borrow, default)]
