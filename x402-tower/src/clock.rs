@@ -21,7 +21,6 @@ pub trait Clock: Debug + Send + Sync + 'static {
 
 /// The clock of the machine, and tokio's timers.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct SystemClock;
 
 impl Clock for SystemClock {

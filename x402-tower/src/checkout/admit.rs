@@ -150,6 +150,10 @@ pub(crate) async fn admit(paying: Box<Paying>) -> Admission {
 }
 
 /// An [`Admission`] without the request that it is for.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made; a box would cost more"
+)]
 enum Step {
     Free,
     Serve(Served),

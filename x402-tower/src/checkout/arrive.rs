@@ -17,6 +17,10 @@ use crate::till::Origin;
 
 /// What becomes of a request at first sight.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made; a box would cost more"
+)]
 pub(crate) enum Arrival {
     /// Let it through.
     Free,

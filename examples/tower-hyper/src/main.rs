@@ -1,0 +1,32 @@
+//! `tower-hyper [ADDRESS]`: serves a paid route, pays for it once with play money, and goes on serving.
+
+use std::error::Error;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tower_hyper::{app, serve};
+use x402_tower::X402;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    // A facilitator in the process. Elsewhere: `X402::builder().facilitator(…).pay_to(…).public_url(…)`.
+    let x402 = X402::local().build()?;
+    let address = std::env::args().nth(1);
+    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:4021")).await?;
+    let url = format!("http://{}/weather", listener.local_addr()?);
+
+    let stop = async {
+        // Without a signal to wait for there is none to stop at.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    };
+    let server = tokio::spawn(serve(listener, app(&x402)?, stop));
+    buyer::tour(&url).await?;
+    println!("\nServing {url} until Ctrl-C.");
+    server.await??;
+
+    let drained = x402.drain(Duration::from_secs(30)).await;
+    println!("{drained:?}");
+    Ok(())
+}
