@@ -14,7 +14,7 @@ use crate::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
 
 /// A service that is paid for per request.
 ///
-/// See [the module](self) for what it asks of the service inside.
+/// See [the module](crate::gate) for what it asks of the service inside.
 #[derive(Clone, Debug)]
 pub struct Gate<S> {
     inner: S,
