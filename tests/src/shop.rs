@@ -175,7 +175,7 @@ impl Shop {
 
     /// Lets time pass while parked payments are looked after, until something has been written down.
     pub async fn reconcile_until(&self, verb: Verb, times: usize) {
-        let pause = Duration::from_secs(1);
+        let pause = Duration::from_millis(1500);
         loop {
             tokio::select! {
                 biased;

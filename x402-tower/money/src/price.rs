@@ -8,9 +8,10 @@ use crate::{Amount, Asset, Money, MoneyError};
 /// ```
 /// use x402_money::{Amount, Network, Price, Registry};
 ///
-/// let usdc = Registry::new().dollar(&Network::BASE).unwrap();
+/// let registry = Registry::new();
+/// let usdc = registry.dollar(&Network::BASE).unwrap();
 /// let price: Price = "$0.01".parse()?;
-/// assert_eq!(price.amount(&usdc)?, Amount::from(10_000u64));
+/// assert_eq!(price.amount(usdc)?, Amount::from(10_000u64));
 ///
 /// let too_fine: Price = "$0.0000004".parse()?;
 /// assert_eq!(

@@ -104,6 +104,7 @@ fn scheme(till: &Till, intent: &Intent) -> Option<Arc<dyn Scheme>> {
 const AT_ONCE: usize = 64;
 const LEASE: Duration = Duration::from_secs(120);
 const IDLE: Duration = Duration::from_secs(30);
-const BUSY: Duration = Duration::from_secs(1);
+/// Unlike the pauses of settlements in their requests, so that tests can tell who sleeps.
+const BUSY: Duration = Duration::from_millis(1500);
 /// How long after a payment has ended its transaction may still turn up.
 const AFTER_THE_END: Duration = Duration::from_secs(600);

@@ -35,7 +35,15 @@ pub struct ManualClock {
 struct State {
     now: Duration,
     count: u64,
-    sleepers: BTreeMap<(Duration, u64), oneshot::Sender<()>>,
+    /// By when they wake up, and in the order in which they lay down.
+    sleepers: BTreeMap<(Duration, u64), Sleeper>,
+}
+
+#[derive(Debug)]
+struct Sleeper {
+    since: Duration,
+    duration: Duration,
+    wake: oneshot::Sender<()>,
 }
 
 impl ManualClock {
@@ -65,7 +73,7 @@ impl ManualClock {
         let sleeping = state.sleepers.split_off(&later);
         for sleeper in std::mem::replace(&mut state.sleepers, sleeping).into_values() {
             // Whoever does not listen any more need not be woken.
-            let _ = sleeper.send(());
+            let _ = sleeper.wake.send(());
         }
     }
 
@@ -74,31 +82,30 @@ impl ManualClock {
         self.wait_until(|sleepers, _| sleepers.len() >= many).await;
     }
 
-    /// Waits until somebody has exactly this long left to sleep.
-    pub async fn sleeper_for(&self, left: Duration) {
-        self.wait_until(|sleepers, now| sleepers.contains(&(now + left)))
+    /// Waits until somebody lies down for exactly this long, or has just done so.
+    pub async fn sleeper_for(&self, duration: Duration) {
+        let just = |sleeper: &Sleeper, now| sleeper.duration == duration && sleeper.since == now;
+        self.wait_until(|sleepers, now| sleepers.iter().any(|sleeper| just(sleeper, now)))
             .await;
     }
 
-    async fn wait_until(&self, enough: impl Fn(&[Duration], Duration) -> bool) {
+    async fn wait_until(&self, enough: impl Fn(&[&Sleeper], Duration) -> bool) {
         loop {
             let more = self.more_sleepers.notified();
-            let (sleepers, now) = self.awake_at();
-            if enough(&sleepers, now) {
+            if self.asleep(&enough) {
                 return;
             }
             more.await;
         }
     }
 
-    /// When those who are asleep wake up, and what time it is.
-    fn awake_at(&self) -> (Vec<Duration>, Duration) {
+    fn asleep(&self, enough: impl Fn(&[&Sleeper], Duration) -> bool) -> bool {
         let state = self.lock();
-        let listening = state
-            .sleepers
-            .iter()
-            .filter(|(_, sleeper)| !sleeper.is_closed());
-        (listening.map(|((at, _), _)| *at).collect(), state.now)
+        let sleepers = state.sleepers.values();
+        let listening: Vec<_> = sleepers
+            .filter(|sleeper| !sleeper.wake.is_closed())
+            .collect();
+        enough(&listening, state.now)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -119,7 +126,12 @@ impl Clock for ManualClock {
         if duration.is_zero() {
             let _ = wake.send(());
         } else {
-            state.sleepers.insert(place, wake);
+            let sleeper = Sleeper {
+                since: state.now,
+                duration,
+                wake,
+            };
+            state.sleepers.insert(place, sleeper);
         }
         drop(state);
         self.more_sleepers.notify_waiters();
