@@ -96,7 +96,7 @@ pub use x402_money as money;
 
 pub use self::checkout::{AnswerHead, Payment, Reply, Settle};
 pub use self::digest::Digest;
-pub use self::seller::{Builder, ConfigError, RouteBuilder, X402};
+pub use self::seller::{Builder, ConfigError, Declaration, Priced, RouteBuilder, X402};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

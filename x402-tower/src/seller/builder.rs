@@ -1,4 +1,5 @@
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::error::ConfigError;
-use super::{X402, origin};
+use super::{Declaration, Priced, X402, origin};
 use crate::checkout::Flights;
 use crate::clock::{Clock, SystemClock};
 use crate::facilitator::{Facilitator, SharedFacilitator, Supported};
@@ -23,8 +24,10 @@ use crate::till::{AllTerms, Limits, Origin, Till};
 /// Sets up a seller.
 ///
 /// Nothing is checked before [`Builder::build`], which reports everything that is wrong at once.
+///
+/// `Face` is the seller as one framework shows it: what [`Builder::build`] gives.
 #[must_use]
-pub struct Builder {
+pub struct Builder<Face = X402> {
     facilitator: Option<SharedFacilitator>,
     payees: Vec<(String, String)>,
     origin: Option<Result<Origin, String>>,
@@ -40,10 +43,12 @@ pub struct Builder {
     most_in_flight: usize,
     most_per_payer: Option<usize>,
     most_waiters: usize,
+    declared: Vec<&'static Declaration>,
     problems: Vec<String>,
+    face: PhantomData<fn() -> Face>,
 }
 
-impl Builder {
+impl<Face: From<X402>> Builder<Face> {
     pub(super) fn new() -> Self {
         Self {
             facilitator: None,
@@ -61,7 +66,33 @@ impl Builder {
             most_in_flight: 1024,
             most_per_payer: None,
             most_waiters: 1024,
+            declared: Vec::new(),
             problems: Vec::new(),
+            face: PhantomData,
+        }
+    }
+
+    /// The same, shown by another framework.
+    pub fn face<Other: From<X402>>(self) -> Builder<Other> {
+        Builder {
+            facilitator: self.facilitator,
+            payees: self.payees,
+            origin: self.origin,
+            registry: self.registry,
+            schemes: self.schemes,
+            ledger: self.ledger,
+            clock: self.clock,
+            home: self.home,
+            secret: self.secret,
+            witness: self.witness,
+            observer: self.observer,
+            limits: self.limits,
+            most_in_flight: self.most_in_flight,
+            most_per_payer: self.most_per_payer,
+            most_waiters: self.most_waiters,
+            declared: self.declared,
+            problems: self.problems,
+            face: PhantomData,
         }
     }
 
@@ -223,6 +254,14 @@ impl Builder {
         self
     }
 
+    /// Handlers that declare their price. [`Builder::build`] finds out whether each of them can be paid, which otherwise the
+    /// first request would.
+    pub fn priced<const N: usize>(mut self, handlers: [&dyn Priced; N]) -> Self {
+        self.declared
+            .extend(handlers.map(|handler| handler.declaration()));
+        self
+    }
+
     /// The seller.
     ///
     /// The facilitator need not be up: it is asked for what it supports in the background.
@@ -230,7 +269,7 @@ impl Builder {
     /// # Errors
     ///
     /// If anything is wrong or missing, with all of it.
-    pub fn build(mut self) -> Result<X402, ConfigError> {
+    pub fn build(mut self) -> Result<Face, ConfigError> {
         let mut problems = std::mem::take(&mut self.problems);
         let payees = self.payees(&mut problems);
         let origin = match self.origin.take() {
@@ -267,13 +306,16 @@ impl Builder {
         ) else {
             return Err(ConfigError::new(problems));
         };
-        Ok(self.assemble(
+        let declared = std::mem::take(&mut self.declared);
+        let x402 = self.assemble(
             payees,
             origin,
             facilitator,
             Home::new(home),
             Seal::new(&secret, start),
-        ))
+        );
+        x402.check_all(declared)?;
+        Ok(Face::from(x402))
     }
 
     fn assemble(
@@ -334,7 +376,10 @@ impl Builder {
         });
         till.supported.refresh(till.now());
         reconciler::start(&till);
-        X402 { till }
+        X402 {
+            till,
+            declared: Arc::default(),
+        }
     }
 
     fn payees(&self, problems: &mut Vec<String>) -> Vec<(Network, Address)> {
@@ -401,7 +446,7 @@ const SHORTEST_SECRET: usize = 16;
 const SHORTEST_HEADER: usize = 1024;
 const MOST_IN_FLIGHT: usize = 1 << 20;
 
-impl fmt::Debug for Builder {
+impl<Face> fmt::Debug for Builder<Face> {
     /// Shows no secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")

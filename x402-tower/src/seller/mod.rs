@@ -1,6 +1,7 @@
 //! What a seller writes: who is paid, by whose word, and what things cost.
 
 mod builder;
+mod declared;
 mod error;
 mod origin;
 mod route;
@@ -15,7 +16,10 @@ use crate::price::{Accept, IntoQuote, RequestHead};
 use crate::settlement::{self, Drained};
 use crate::till::Till;
 
+use self::declared::Declared;
+
 pub use self::builder::Builder;
+pub use self::declared::{Declaration, Priced};
 pub use self::error::ConfigError;
 pub use self::route::RouteBuilder;
 
@@ -23,6 +27,7 @@ pub use self::route::RouteBuilder;
 #[derive(Clone)]
 pub struct X402 {
     till: Arc<Till>,
+    declared: Arc<Declared>,
 }
 
 impl X402 {

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +23,10 @@ use crate::till::{Origin, Till};
 /// [`X402::route_with`](super::X402::route_with).
 ///
 /// Nothing is checked before [`RouteBuilder::build`], which reports everything that is wrong at once.
+///
+/// `Face` is the layer as one framework shows it: what [`RouteBuilder::build`] gives.
 #[must_use]
-pub struct RouteBuilder {
+pub struct RouteBuilder<Face = GateLayer> {
     till: Arc<Till>,
     price: Price,
     resource: ResourceInfo,
@@ -42,6 +45,7 @@ pub struct RouteBuilder {
     strict_resource: bool,
     unconfirmed: Money,
     problems: Vec<String>,
+    face: PhantomData<fn() -> Face>,
 }
 
 enum Price {
@@ -86,6 +90,34 @@ impl RouteBuilder {
             strict_resource: false,
             unconfirmed: Money::new(1, 0),
             problems: Vec::new(),
+            face: PhantomData,
+        }
+    }
+}
+
+impl<Face: From<GateLayer>> RouteBuilder<Face> {
+    /// The same, shown by another framework.
+    pub fn face<Other: From<GateLayer>>(self) -> RouteBuilder<Other> {
+        RouteBuilder {
+            till: self.till,
+            price: self.price,
+            resource: self.resource,
+            extensions: self.extensions,
+            settle: self.settle,
+            v1: self.v1,
+            max_timeout: self.max_timeout,
+            handler_budget: self.handler_budget,
+            settlement_budget: self.settlement_budget,
+            quote_window: self.quote_window,
+            free_when: self.free_when,
+            charge_when: self.charge_when,
+            distinguishing: self.distinguishing,
+            bind_body: self.bind_body,
+            owed: self.owed,
+            strict_resource: self.strict_resource,
+            unconfirmed: self.unconfirmed,
+            problems: self.problems,
+            face: PhantomData,
         }
     }
 
@@ -235,7 +267,7 @@ impl RouteBuilder {
     /// # Errors
     ///
     /// If anything is wrong or missing, with all of it.
-    pub fn build(mut self) -> Result<GateLayer, ConfigError> {
+    pub fn build(mut self) -> Result<Face, ConfigError> {
         let mut problems = std::mem::take(&mut self.problems);
         self.check(&mut problems);
         let max_timeout_seconds = self.max_timeout.as_secs();
@@ -275,7 +307,7 @@ impl RouteBuilder {
             warn_of_size(terms, &listing, &self.till.origin);
             self.till.terms.add(terms);
         }
-        Ok(GateLayer::new(Arc::new(Policy {
+        Ok(Face::from(GateLayer::new(Arc::new(Policy {
             till: self.till,
             pricing,
             listing,
@@ -292,7 +324,7 @@ impl RouteBuilder {
             owed: self.owed,
             strict_resource: self.strict_resource,
             unconfirmed: self.unconfirmed,
-        })))
+        }))))
     }
 
     fn check(&self, problems: &mut Vec<String>) {
@@ -381,7 +413,7 @@ fn warn_of_size(terms: &Terms, listing: &Listing, origin: &Origin) {
     }
 }
 
-impl fmt::Debug for RouteBuilder {
+impl<Face> fmt::Debug for RouteBuilder<Face> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RouteBuilder")
             .field("resource", &self.resource)
