@@ -1,0 +1,81 @@
+//! Paid routes for [axum], with x402.
+//!
+//! ```
+//! use axum::Router;
+//! use axum::body::Body;
+//! use axum::http::{Request, StatusCode};
+//! use axum::routing::get;
+//! use tower::ServiceExt as _;
+//! use x402_axum::{Payment, RouterExt as _, X402};
+//!
+//! /// Runs for requests whose payment is good, and for no others.
+//! async fn weather(payment: Payment) -> String {
+//!     format!("Sunny, 24 °C. Thank you, {}!", payment.payer())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Play money, moved by a facilitator in the process. For real money, see `X402::builder`.
+//! let x402 = X402::local().build()?;
+//! let app: Router = Router::new()
+//!     .route("/weather", get(weather))
+//!     .paid(x402.price("$0.01")?)
+//!     .route("/free", get(async || "tea"));
+//!
+//! let request = Request::builder().uri("/weather").body(Body::empty())?;
+//! let response = app.oneshot(request).await?;
+//! assert_eq!(response.status(), StatusCode::PAYMENT_REQUIRED);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layers
+//!
+//! [`X402::price`] and [`X402::route`] make a [`Paid`]: a layer for a handler, a [`MethodRouter`](axum::routing::MethodRouter)
+//! or a [`Router`](axum::Router). Prefer `route_layer` to `layer` on routers, or [`RouterExt::paid`], which is the same:
+//! what is not found, or not allowed, then stays free. The layer may be anywhere below `nest`: what is sold is named
+//! by the URL that the client asked for.
+//!
+//! # Extractors
+//!
+//! [`Payment`] is who paid, and how much. `Option<Payment>` is for routes that are free at times. [`Receipt`] is there if
+//! the money has moved before the handler runs.
+//!
+//! # More
+//!
+//! Everything else is in the engine, which this crate shows again: [`x402_tower`].
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod extract;
+mod layer;
+mod log;
+mod paid;
+mod seller;
+mod state;
+
+pub use x402_tower::facilitator;
+pub use x402_tower::ledger;
+#[cfg(feature = "local")]
+pub use x402_tower::local;
+pub use x402_tower::money;
+pub use x402_tower::price;
+#[cfg(feature = "testing")]
+pub use x402_tower::testing;
+pub use x402_tower::{ConfigError, Declaration, Priced, Settle, cors};
+
+#[cfg(any(feature = "reqwest", feature = "hyper"))]
+pub use x402_tower::facilitator::HttpFacilitator;
+
+pub use self::extract::{NotPaid, NotSettled, Payment, Receipt};
+pub use self::layer::{Paid, RouterExt};
+pub use self::seller::{Builder, RouteBuilder, X402};
+pub use self::state::HasX402;
+
+/// What attributes expand to. Not for anybody else.
+#[doc(hidden)]
+pub mod __private {
+    pub use axum;
+
+    pub use crate::paid::{Behind, Infallibly, PaidFuture, call};
+}

@@ -1,0 +1,154 @@
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer as _;
+use tower_service::Service;
+use x402_tower::gate::{RequestBody, ResponseFuture};
+
+use crate::{Declaration, HasX402, Paid, log};
+
+/// Calls a handler behind the price that it declares. No extractor runs, and no body is read, before it is paid.
+pub fn call<H, T, S>(
+    declaration: &'static Declaration,
+    handler: H,
+    request: Request,
+    state: S,
+) -> PaidFuture<H, T, S>
+where
+    H: Handler<T, S>,
+    S: HasX402 + Clone,
+{
+    let state_of = match state.x402().declared(declaration) {
+        Ok(gate) => {
+            let behind = Behind {
+                handler,
+                state,
+                arguments: PhantomData,
+            };
+            State::Gate {
+                answering: Paid::from(gate).layer(behind).call(request),
+            }
+        }
+        Err(error) => {
+            log::error!("a request for something whose price cannot be paid"; handler = declaration.name(), error = error);
+            State::Misconfigured
+        }
+    };
+    PaidFuture { state: state_of }
+}
+
+/// A handler as the service that a gate has in it.
+pub struct Behind<H, T, S> {
+    handler: H,
+    state: S,
+    arguments: PhantomData<fn() -> T>,
+}
+
+impl<H: Clone, T, S: Clone> Clone for Behind<H, T, S> {
+    fn clone(&self) -> Self {
+        Self {
+            handler: self.handler.clone(),
+            state: self.state.clone(),
+            arguments: PhantomData,
+        }
+    }
+}
+
+impl<H, T, S> Service<Request<RequestBody<Body>>> for Behind<H, T, S>
+where
+    H: Handler<T, S>,
+    S: Clone,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Infallibly<H::Future>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<RequestBody<Body>>) -> Self::Future {
+        let (handler, state) = (self.handler.clone(), self.state.clone());
+        Infallibly {
+            answering: handler.call(request.map(Body::new), state),
+        }
+    }
+}
+
+pin_project! {
+    /// A handler's future as one that could fail, and never does.
+    pub struct Infallibly<F> {
+        #[pin]
+        answering: F,
+    }
+}
+
+impl<F: Future> Future for Infallibly<F> {
+    type Output = Result<F::Output, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().answering.poll(cx).map(Ok)
+    }
+}
+
+pin_project! {
+    /// The answer of a paid handler, in the making.
+    pub struct PaidFuture<H, T, S>
+    where
+        H: Handler<T, S>,
+        S: Clone,
+    {
+        #[pin]
+        state: State<H, T, S>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<H, T, S>
+    where
+        H: Handler<T, S>,
+        S: Clone,
+    {
+        Gate { #[pin] answering: ResponseFuture<Behind<H, T, S>, Body, Body> },
+        Misconfigured,
+    }
+}
+
+impl<H, T, S> Future for PaidFuture<H, T, S>
+where
+    H: Handler<T, S>,
+    S: Clone,
+{
+    type Output = Response;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        Poll::Ready(match self.project().state.project() {
+            StateProjection::Gate { answering } => match ready!(answering.poll(cx)) {
+                Ok(response) => response.map(Body::new),
+                Err(never) => match never {},
+            },
+            StateProjection::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        })
+    }
+}
+
+impl<H, T, S> fmt::Debug for PaidFuture<H, T, S>
+where
+    H: Handler<T, S>,
+    S: Clone,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PaidFuture").finish_non_exhaustive()
+    }
+}
