@@ -13,6 +13,7 @@ pub mod local;
 mod log;
 pub mod price;
 pub mod proto;
+mod redacted;
 pub mod scheme;
 mod seller;
 pub mod settlement;
