@@ -304,7 +304,7 @@ impl RouteBuilder {
             handler: self.handler_budget.as_secs(),
             settlement: self.settlement_budget.as_secs(),
         };
-        let needed = budgets.total() + SKEW;
+        let needed = budgets.total().saturating_add(SKEW);
         if self.max_timeout.as_secs() < needed {
             problems.push(format!(
                 "payments are signed for {} seconds, but the handler ({}), the settlement ({}) and clocks that differ \
@@ -317,6 +317,12 @@ impl RouteBuilder {
         if self.max_timeout > LONGEST_TIMEOUT {
             problems.push(format!(
                 "payments are signed for longer than {} seconds",
+                LONGEST_TIMEOUT.as_secs()
+            ));
+        }
+        if self.quote_window > LONGEST_TIMEOUT {
+            problems.push(format!(
+                "prices hold for longer than {} seconds",
                 LONGEST_TIMEOUT.as_secs()
             ));
         }
