@@ -104,7 +104,7 @@ impl Facilitator for Oracle {
 /// `exact` on Base as it would be if somebody had to pay the fees, whom only the facilitator knows.
 #[derive(Debug, Default)]
 pub(crate) struct FeesPaid {
-    exact: ExactEvm,
+    pub(crate) exact: ExactEvm,
     /// Whether every fee payer is good, whoever has offered it.
     pub(crate) trusting: bool,
 }
