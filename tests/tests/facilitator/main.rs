@@ -1,6 +1,7 @@
 //! How the engine speaks to facilitators: over HTTP, and through the layers of `tower`.
 
 mod answers;
+mod local;
 mod server;
 mod services;
 mod trouble;

@@ -207,6 +207,23 @@ async fn credentials_are_marked_as_secrets() {
     assert!(!format!("{:?}", seen[0]).contains("hunter2"));
 }
 
+/// Payments to a facilitator on this machine are not encrypted, so they must not go by way of another one.
+#[test]
+fn nothing_goes_by_a_proxy_that_the_environment_names() {
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    again.args([
+        "wire::over_reqwest::each_question_goes_to_its_path",
+        "wire::over_hyper::each_question_goes_to_its_path",
+        "--exact",
+    ]);
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        again.env(name, "http://127.0.0.1:1");
+    }
+    let output = again.output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("2 passed"), "{shown}");
+}
+
 #[test]
 fn an_address_that_cannot_be_asked_is_named_with_its_problem() {
     let looking: &Looking = Box::leak(Box::default());

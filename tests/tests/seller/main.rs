@@ -2,6 +2,7 @@
 
 mod configuration;
 mod home;
+mod offers;
 mod secrets;
 
 const PAYEE: &str = "0x1111111111111111111111111111111111111111";
