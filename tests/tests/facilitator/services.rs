@@ -4,6 +4,7 @@ use std::future::{Ready, pending, ready};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tower::load_shed::error::Overloaded;
 use tower::retry::{Policy, RetryLayer};
 use tower::{BoxError, Service, ServiceBuilder, service_fn};
 use x402_tower::facilitator::{
@@ -202,13 +203,31 @@ async fn load_that_is_shed_counts_as_lost() {
     let shed = facilitator.verify(&call()).await.unwrap_err();
     assert_eq!(shed.kind(), FacilitatorErrorKind::Lost);
     let cause = std::error::Error::source(&shed).unwrap();
-    assert!(cause.is::<tower::load_shed::error::Overloaded>());
+    assert!(cause.is::<Overloaded>());
     assert_eq!(proved(facilitator.settle(&call()).await), "unknown");
     assert_eq!((local.calls().verify, local.calls().settle), (1, 0));
     busy.abort();
     assert!(busy.await.unwrap_err().is_cancelled());
     // Whoever leaves makes room.
     assert!(facilitator.verify(&call()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_layer_that_turns_calls_away_can_be_made_to_say_so() {
+    let local = LocalFacilitator::new();
+    let facilitator = ServiceFacilitator::new(
+        ServiceBuilder::new()
+            .map_err(|error: BoxError| match error.is::<Overloaded>() {
+                true => BoxError::from(FacilitatorError::not_sent(error)),
+                false => error,
+            })
+            .load_shed()
+            .concurrency_limit(0)
+            .service(FacilitatorService::new(local.clone())),
+    );
+    assert_eq!(proved(facilitator.settle(&call()).await), "not sent");
+    assert!(facilitator.verify(&call()).await.unwrap_err().is_not_sent());
+    assert_eq!((local.calls().verify, local.calls().settle), (0, 0));
 }
 
 /// Asks again if it is safe to.
