@@ -435,6 +435,21 @@ impl<Face: From<X402>> Builder<Face> {
         if self.limits.header < SHORTEST_HEADER {
             problems.push(format!("payment headers: at least {SHORTEST_HEADER} bytes"));
         }
+        for (what, time) in [
+            ("the facilitator verifies", self.limits.verify),
+            ("the facilitator settles", self.limits.settle),
+            ("requests wait for outcomes", self.limits.outcome),
+            ("requests wait for each other", self.limits.wait),
+            ("payments are remembered", self.limits.remember),
+        ] {
+            if time > LONGEST_TIME {
+                let days = LONGEST_TIME.as_secs() / (24 * 3600);
+                problems.push(format!("{what} for longer than {days} days"));
+            }
+        }
+        if self.limits.verify.is_zero() || self.limits.settle.is_zero() {
+            problems.push("the facilitator has no time to answer".to_owned());
+        }
         if self.limits.owed > self.limits.remember {
             problems.push("answers are owed for longer than payments are remembered".to_owned());
         }
@@ -444,6 +459,8 @@ impl<Face: From<X402>> Builder<Face> {
 const SHORTEST_SECRET: usize = 16;
 /// Below this, ordinary payments do not fit.
 const SHORTEST_HEADER: usize = 1024;
+/// Nothing here takes that long, and sums of times stay small.
+const LONGEST_TIME: Duration = Duration::from_secs(366 * 24 * 3600);
 const MOST_IN_FLIGHT: usize = 1 << 20;
 
 impl<Face> fmt::Debug for Builder<Face> {
