@@ -1,6 +1,7 @@
 //! Sellers: how they are set up, and the runtime that they live on.
 
 mod configuration;
+mod environment;
 mod home;
 mod offers;
 mod secrets;
