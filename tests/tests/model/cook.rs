@@ -95,7 +95,7 @@ fn serve(course: Course, run: usize) -> Result<Response<TestBody>, BoxError> {
         Course::Small => goods(body(text(run))),
         Course::Stream => goods(Stream::new(run, 3, false).boxed_unsync()),
         Course::Broken => goods(Stream::new(run, 2, true).boxed_unsync()),
-        Course::Large => goods(pieces(200 << 10, run % 2 == 0)),
+        Course::Large => goods(pieces(200 << 10, run.is_multiple_of(2))),
         Course::Redirect => {
             let mut response = goods(body(""));
             *response.status_mut() = StatusCode::SEE_OTHER;

@@ -87,6 +87,7 @@ struct Payment {
     /// The request that has claimed it, and the one whose settlement began last.
     claimed_by: Option<usize>,
     claimed_until: Duration,
+    ran_since_claim: bool,
     /// The event in which it was claimed last.
     claimed_at: usize,
     begun_by: Option<usize>,
@@ -248,6 +249,7 @@ impl Judge<'_> {
             payment.owed_before = owed;
             payment.claimed_by = Some(request);
             payment.claimed_until = until;
+            payment.ran_since_claim = false;
             payment.claimed_at = index;
             payment.charged_since_claim = false;
             payment.claims += 1;
@@ -348,6 +350,7 @@ impl Judge<'_> {
             None => {
                 let payment = &mut self.payments[payment];
                 payment.runs += 1;
+                payment.ran_since_claim = true;
                 if payment.runs > payment.claims {
                     self.breaks("a handler runs without a claim");
                 }
@@ -543,6 +546,14 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether a client hung up before the ledger could say that the payment is claimed. Only the lease ends that.
+    fn is_cut_off(&self, payment: &Payment) -> bool {
+        let claimed_by = payment.claimed_by.map(|request| self.requests[request].end);
+        self.world.terms.slow_ledger
+            && !payment.ran_since_claim
+            && claimed_by == Some(Some(End::HungUp))
+    }
+
     /// When nothing goes wrong any more, everybody gets what is theirs.
     fn in_peace(&mut self, number: usize) {
         let asking = self.asking(number);
@@ -560,18 +571,18 @@ impl Judge<'_> {
         let served = head.goods.is_some();
         let is_believed = head.unsettled.as_deref() == Some(UNCONFIRMED);
         let is_theirs = served && (is_believed || head.transaction == payment.charge);
-        match stood {
+        let broken = match stood {
+            // Everybody has been answered by now, so nobody is at work on it.
+            Stand::Claimed if payment.claimed_at > self.crashed && !self.world.has_outages() => {
+                Some("brings a payment that was never given back")
+            }
             Stand::Free
                 if in_time
                     && payment.aborted < MOST_ABORTED
                     && !owed
                     && !self.world.cancelled() =>
             {
-                if !is_theirs {
-                    self.breaks(format_args!(
-                        "request {number} brings a payment that is free, and gets {head:?}"
-                    ));
-                }
+                (!is_theirs).then_some("brings a payment that is free")
             }
             Stand::Settled {
                 delivery: Delivery::Undelivered,
@@ -582,13 +593,12 @@ impl Judge<'_> {
                 && payment.reruns < MOST_RERUNS
                 && claimed.is_some_and(|first| first.spelling.has_reference()) =>
             {
-                if !is_theirs {
-                    self.breaks(format_args!(
-                        "request {number} was paid for and never delivered, and gets {head:?}"
-                    ));
-                }
+                (!is_theirs).then_some("was paid for and never delivered")
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some(broken) = broken {
+            self.breaks(format_args!("request {number} {broken}, and gets {head:?}"));
         }
     }
 }

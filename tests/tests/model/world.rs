@@ -396,8 +396,11 @@ impl World {
         let polled = catch_unwind(AssertUnwindSafe(|| {
             server.runtime.block_on(std::future::poll_fn(|cx| {
                 Poll::Ready(match &mut asking.state {
-                    State::Waiting(answering) => answering.as_mut().poll(cx).map(Step_::Head),
-                    State::Reading(body) => body.as_mut().poll_frame(cx).map(Step_::Frame),
+                    State::Waiting(answering) => {
+                        let polled = answering.as_mut().poll(cx);
+                        polled.map(|answered| Brings::Head(Box::new(answered)))
+                    }
+                    State::Reading(body) => body.as_mut().poll_frame(cx).map(Brings::Frame),
                     State::Over => Poll::Pending,
                 })
             }))
@@ -409,8 +412,10 @@ impl World {
         match polled {
             Err(_) => self.end(number, End::Panicked),
             Ok(Poll::Pending) => {}
-            Ok(Poll::Ready(Step_::Head(Err(_)))) => self.end(number, End::Failed),
-            Ok(Poll::Ready(Step_::Head(Ok(response)))) => {
+            Ok(Poll::Ready(Brings::Head(answered))) => {
+                let Ok(response) = *answered else {
+                    return self.end(number, End::Failed);
+                };
                 self.history.note(What::Head {
                     request: number,
                     head: see(&response),
@@ -422,15 +427,15 @@ impl World {
                     self.end(number, End::Whole);
                 }
             }
-            Ok(Poll::Ready(Step_::Frame(Some(Ok(frame))))) => {
+            Ok(Poll::Ready(Brings::Frame(Some(Ok(frame))))) => {
                 let data = frame.into_data().unwrap_or_default();
                 self.history.note(What::Data {
                     request: number,
                     goods: goods_in(&data),
                 });
             }
-            Ok(Poll::Ready(Step_::Frame(Some(Err(_))))) => self.end(number, End::Broken),
-            Ok(Poll::Ready(Step_::Frame(None))) => self.end(number, End::Whole),
+            Ok(Poll::Ready(Brings::Frame(Some(Err(_))))) => self.end(number, End::Broken),
+            Ok(Poll::Ready(Brings::Frame(None))) => self.end(number, End::Whole),
         }
     }
 
@@ -526,8 +531,8 @@ impl World {
 }
 
 /// What one poll of a request brings.
-enum Step_ {
-    Head(Answered),
+enum Brings {
+    Head(Box<Answered>),
     Frame(Option<Result<http_body::Frame<bytes::Bytes>, BoxError>>),
 }
 
