@@ -573,7 +573,11 @@ impl Judge<'_> {
         let is_theirs = served && (is_believed || head.transaction == payment.charge);
         let broken = match stood {
             // Everybody has been answered by now, so nobody is at work on it.
-            Stand::Claimed if payment.claimed_at > self.crashed && !self.world.has_outages() => {
+            Stand::Claimed
+                if payment.claimed_at > self.crashed
+                    && !self.world.has_outages()
+                    && !self.is_cut_off(payment) =>
+            {
                 Some("brings a payment that was never given back")
             }
             Stand::Free
