@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use ::base64::Engine as _;
+use ::base64::prelude::BASE64_STANDARD as STANDARD;
 use http::HeaderName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use super::base64;
 
 /// What a server asks for, in version 2.
 pub const PAYMENT_REQUIRED: HeaderName = HeaderName::from_static("payment-required");
@@ -25,11 +26,6 @@ pub const DEFAULT_LIMIT: usize = 16 * 1024;
 
 /// How deeply the JSON of a message may be nested.
 pub const MOST_DEPTH: usize = 32;
-
-const TOLERANT: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, TOLERANT);
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, TOLERANT);
 
 /// The message as the value of a header: standard base64 with padding.
 ///
@@ -63,11 +59,7 @@ pub(crate) fn decode_json(value: &[u8], limit: usize) -> Result<Vec<u8>, HeaderE
     if value.len() > limit {
         return Err(HeaderError(Kind::TooLarge { limit }));
     }
-    // Nearly all clients write the standard alphabet. What is good in both alphabets is the same in both.
-    let json = STANDARD
-        .decode(value)
-        .or_else(|error| URL_SAFE.decode(value).map_err(|_| error))
-        .map_err(|error| HeaderError(Kind::Base64(error)))?;
+    let json = base64::decode(value).ok_or(HeaderError(Kind::Base64))?;
     if is_deeper_than(&json, MOST_DEPTH) {
         return Err(HeaderError(Kind::Depth));
     }
@@ -142,7 +134,7 @@ pub struct HeaderError(Kind);
 #[derive(Debug)]
 enum Kind {
     TooLarge { limit: usize },
-    Base64(base64::DecodeError),
+    Base64,
     Depth,
     Json(serde_json::Error),
 }
@@ -161,7 +153,7 @@ impl HeaderError {
     pub(crate) const fn summary(&self) -> &'static str {
         match self.0 {
             Kind::TooLarge { .. } => "the payment header is too large",
-            Kind::Base64(_) => "the payment header is not base64",
+            Kind::Base64 => "the payment header is not base64",
             Kind::Depth => "the JSON in the payment header is nested too deeply",
             Kind::Json(_) => "the payment header does not hold the JSON of a payment",
         }
@@ -174,7 +166,7 @@ impl fmt::Display for HeaderError {
             Kind::TooLarge { limit } => {
                 write!(f, "the payment header is longer than {limit} bytes")
             }
-            Kind::Base64(_) | Kind::Depth | Kind::Json(_) => f.write_str(self.summary()),
+            Kind::Base64 | Kind::Depth | Kind::Json(_) => f.write_str(self.summary()),
         }
     }
 }
@@ -182,9 +174,8 @@ impl fmt::Display for HeaderError {
 impl std::error::Error for HeaderError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0 {
-            Kind::Base64(error) => Some(error),
             Kind::Json(error) => Some(error),
-            Kind::TooLarge { .. } | Kind::Depth => None,
+            Kind::TooLarge { .. } | Kind::Base64 | Kind::Depth => None,
         }
     }
 }
@@ -223,7 +214,7 @@ mod tests {
             assert!(
                 matches!(
                     decode_json(value.as_bytes(), 100).unwrap_err().0,
-                    Kind::Base64(_)
+                    Kind::Base64
                 ),
                 "{value}"
             );
