@@ -176,6 +176,8 @@ pub async fn that_lose_answers_are_believed_once<A: App>() {
                 .send_and_wait(paying(get("/goods?again"), &payment))
                 .await;
             assert_parked(&answer, "settlement_unknown");
+            // Whoever looks after it sleeps as long as a request does at times, and must not be taken for one below.
+            shop.clock.sleeper_for(Duration::from_secs(1)).await;
             let other = shop.buyer(2);
             shop.facilitator.on(Endpoint::Settle, [fault.clone()]);
             let payment = shop.pay(&other, "/dear").await;
