@@ -416,7 +416,8 @@ impl Payer<'_> {
                     let mut reply = Reply::kept(answer, &receipt, self.paying.version, age);
                     // If this is the first time that it arrives, that has to be noted.
                     if let Rerun::Granted(token) = self.take(&identity.key).await? {
-                        reply.handover = Some(Handover::new(Arc::clone(till), token));
+                        let handover = Handover::new(Arc::clone(till), token);
+                        reply.handover = Some(Box::new(handover));
                     }
                     return Ok(Some(Step::Reply(Box::new(reply))));
                 }

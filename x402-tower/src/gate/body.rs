@@ -29,7 +29,7 @@ pin_project! {
         /// A sold answer, watched until it is handed over.
         Sold { #[pin] body: RB, watch: Option<Watch> },
         /// An answer that is all there: one of ours, or one that was captured.
-        Whole { data: Option<Bytes>, trailers: Option<HeaderMap>, handover: Option<Handover> },
+        Whole { data: Option<Bytes>, trailers: Option<HeaderMap>, handover: Option<Box<Handover>> },
     }
 }
 
@@ -127,7 +127,7 @@ impl<RB: Body> ResponseBody<RB> {
         }
     }
 
-    pub(super) fn whole(captured: Captured, handover: Option<Handover>) -> Self {
+    pub(super) fn whole(captured: Captured, handover: Option<Box<Handover>>) -> Self {
         let Captured { data, trailers } = captured;
         let data = (!data.is_empty()).then_some(data);
         let mut handover = handover;
@@ -144,7 +144,7 @@ impl<RB: Body> ResponseBody<RB> {
     }
 }
 
-fn delivered(handover: &mut Option<Handover>) {
+fn delivered(handover: &mut Option<Box<Handover>>) {
     if let Some(handover) = handover.take() {
         handover.delivered();
     }

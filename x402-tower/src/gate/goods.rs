@@ -106,7 +106,10 @@ impl<RB: Body> Packed<RB> {
             Self::Stream(goods, body) => goods.stream(body, handover, receipt),
             Self::Whole(goods, captured) => {
                 let parts = goods.into_parts(receipt);
-                Response::from_parts(parts, ResponseBody::whole(captured, Some(handover)))
+                Response::from_parts(
+                    parts,
+                    ResponseBody::whole(captured, Some(Box::new(handover))),
+                )
             }
         }
     }
@@ -182,23 +185,20 @@ impl Goods {
     }
 }
 
-/// As many headers as a challenge has.
-const USUAL_HEADERS: usize = 4;
-
 /// One of our own answers.
 pub(super) fn ours<RB: Body>(reply: Reply) -> Response<ResponseBody<RB>> {
-    let mut response = Response::new(());
-    *response.status_mut() = reply.status;
-    response.headers_mut().reserve(USUAL_HEADERS);
-    response.headers_mut().extend(reply.headers());
-    let Reply { body, handover, .. } = reply;
-    response.map(|()| {
-        ResponseBody::whole(
-            Captured {
-                data: body,
-                trailers: None,
-            },
-            handover,
-        )
-    })
+    let Reply {
+        status,
+        headers,
+        body,
+        handover,
+    } = reply;
+    let captured = Captured {
+        data: body,
+        trailers: None,
+    };
+    let mut response = Response::new(ResponseBody::whole(captured, handover));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }
