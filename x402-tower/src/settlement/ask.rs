@@ -29,34 +29,27 @@ impl Attempt {
     /// Asks the facilitator, and whoever else may know.
     pub(super) async fn ask(&mut self) -> Found {
         self.tries = self.tries.saturating_add(1);
-        let answer = self.settle().await;
-        let settlement = match answer {
+        let answer = match self.settle().await {
             // Some facilitators settle only what they have just verified, a repeat as well.
             Ok(answer) if self.open != Open::Nothing && wants_verification(&answer) => {
-                match self.verify().await {
-                    Verification::Valid => {
-                        Settlement::judge(self.settle().await, &self.expected(), &self.open)
-                    }
-                    Verification::AlreadyUsed => Settlement::ProbablySettled,
-                    // After a try of ours, no refusal proves anything.
-                    Verification::Invalid { .. } => Settlement::Unknown(None),
-                    Verification::Unavailable(error) => Settlement::Unknown(Some(error)),
-                }
+                Box::pin(self.verify_and_settle()).await
             }
             answer => Settlement::judge(answer, &self.expected(), &self.open),
         };
-        self.take_note(settlement).await
+        self.take_note(answer).await
     }
 
     async fn take_note(&mut self, settlement: Settlement) -> Found {
+        let mut is_probable = false;
         match settlement {
-            Settlement::Settled(answer) => Found::Settled(self.receipt(answer)),
-            Settlement::Refused(reason) => Found::Refused(reason),
-            Settlement::AlreadyUsed => Found::AlreadyUsed,
-            Settlement::Pending(transaction) => {
-                self.open = Open::Pending(transaction);
-                self.witnessed().await.unwrap_or(Found::Nothing)
+            Settlement::Settled(answer) => return Found::Settled(self.receipt(answer)),
+            Settlement::Refused(reason) => return Found::Refused(reason),
+            Settlement::AlreadyUsed => return Found::AlreadyUsed,
+            Settlement::NotSent(error) => {
+                log::warning!("a settlement could not be asked for"; error = Chain(&error));
+                return Found::Nothing;
             }
+            Settlement::Pending(transaction) => self.open = Open::Pending(transaction),
             Settlement::Unknown(error) => {
                 if let Some(error) = &error {
                     log::warning!("the outcome of a settlement is unknown"; error = Chain(error));
@@ -64,16 +57,25 @@ impl Attempt {
                 if self.open == Open::Nothing {
                     self.open = Open::Unknown;
                 }
-                self.witnessed().await.unwrap_or(Found::Nothing)
             }
-            Settlement::ProbablySettled => match self.witnessed().await {
-                Some(found) => found,
-                None => self.believe(),
-            },
-            Settlement::NotSent(error) => {
-                log::warning!("a settlement could not be asked for"; error = Chain(&error));
-                Found::Nothing
+            Settlement::ProbablySettled => is_probable = true,
+        }
+        match Box::pin(self.witnessed()).await {
+            Some(found) => found,
+            None if is_probable => self.believe(),
+            None => Found::Nothing,
+        }
+    }
+
+    async fn verify_and_settle(&self) -> Settlement {
+        match self.verify().await {
+            Verification::Valid => {
+                Settlement::judge(self.settle().await, &self.expected(), &self.open)
             }
+            Verification::AlreadyUsed => Settlement::ProbablySettled,
+            // After a try of ours, no refusal proves anything.
+            Verification::Invalid { .. } => Settlement::Unknown(None),
+            Verification::Unavailable(error) => Settlement::Unknown(Some(error)),
         }
     }
 
