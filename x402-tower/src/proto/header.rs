@@ -38,8 +38,13 @@ pub const MOST_DEPTH: usize = 32;
 /// # Ok::<_, serde_json::Error>(())
 /// ```
 pub fn encode(message: &impl Serialize) -> Result<String, serde_json::Error> {
-    serde_json::to_vec(message).map(|json| STANDARD.encode(json))
+    let mut json = Vec::with_capacity(USUAL_RECEIPT);
+    serde_json::to_writer(&mut json, message)?;
+    Ok(STANDARD.encode(json))
 }
+
+/// Bytes that hold most receipts, so that they need not be moved about while they are written.
+const USUAL_RECEIPT: usize = 256;
 
 /// The message in the value of a header: base64 of either alphabet, with or without padding.
 ///

@@ -25,30 +25,49 @@ pub(super) enum Found {
     Nothing,
 }
 
+/// What the facilitator alone has brought.
+enum Noted {
+    Found(Found),
+    /// Somebody else may know. It may be probable that the money has moved.
+    Open {
+        is_probable: bool,
+    },
+}
+
 impl Attempt {
     /// Asks the facilitator, and whoever else may know.
     pub(super) async fn ask(&mut self) -> Found {
         self.tries = self.tries.saturating_add(1);
-        let answer = match self.settle().await {
+        let settlement = match self.settle().await {
             // Some facilitators settle only what they have just verified, a repeat as well.
             Ok(answer) if self.open != Open::Nothing && wants_verification(&answer) => {
                 Box::pin(self.verify_and_settle()).await
             }
             answer => Settlement::judge(answer, &self.expected(), &self.open),
         };
-        self.take_note(answer).await
+        let is_probable = match self.take_note(settlement) {
+            Noted::Found(found) => return found,
+            Noted::Open { is_probable } => is_probable,
+        };
+        match Box::pin(self.witnessed()).await {
+            Some(found) => found,
+            None if is_probable => self.believe(),
+            None => Found::Nothing,
+        }
     }
 
-    async fn take_note(&mut self, settlement: Settlement) -> Found {
-        let mut is_probable = false;
+    fn take_note(&mut self, settlement: Settlement) -> Noted {
         match settlement {
-            Settlement::Settled(answer) => return Found::Settled(self.receipt(answer)),
-            Settlement::Refused(reason) => return Found::Refused(reason),
-            Settlement::AlreadyUsed => return Found::AlreadyUsed,
+            Settlement::Settled(answer) => {
+                return Noted::Found(Found::Settled(self.receipt(answer)));
+            }
+            Settlement::Refused(reason) => return Noted::Found(Found::Refused(reason)),
+            Settlement::AlreadyUsed => return Noted::Found(Found::AlreadyUsed),
             Settlement::NotSent(error) => {
                 log::warning!("a settlement could not be asked for"; error = Chain(&error));
-                return Found::Nothing;
+                return Noted::Found(Found::Nothing);
             }
+            Settlement::ProbablySettled => return Noted::Open { is_probable: true },
             Settlement::Pending(transaction) => self.open = Open::Pending(transaction),
             Settlement::Unknown(error) => {
                 if let Some(error) = &error {
@@ -58,13 +77,8 @@ impl Attempt {
                     self.open = Open::Unknown;
                 }
             }
-            Settlement::ProbablySettled => is_probable = true,
         }
-        match Box::pin(self.witnessed()).await {
-            Some(found) => found,
-            None if is_probable => self.believe(),
-            None => Found::Nothing,
-        }
+        Noted::Open { is_probable: false }
     }
 
     async fn verify_and_settle(&self) -> Settlement {

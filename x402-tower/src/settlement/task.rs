@@ -53,13 +53,13 @@ pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
         let terms = Arc::clone(&good.terms);
         let (charge, seat) = Charge::new(&policy, sale.verified, sale.claim, *good, answered);
         let settled = run(&policy.till, charge).await;
-        let Paying { asked, permit, .. } = *paying;
-        drop((permit, seat, task));
+        drop((paying.permit, seat, task));
         match settled {
             Ok(charged) => Ok(charged),
-            Err(refusal) => Err(Box::new(
-                Box::pin(asked.refuse(refusal, Some(&terms))).await,
-            )),
+            Err(refusal) => {
+                let refused = Box::pin(paying.asked.refuse(refusal, Some(&terms)));
+                Err(Box::new(refused.await))
+            }
         }
     };
     Settling(Some(Running {

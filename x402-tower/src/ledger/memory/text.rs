@@ -9,33 +9,51 @@ const MIXED: u8 = 2;
 
 /// Appends a text; nothing if it is too long.
 pub(super) fn pack(out: &mut Vec<u8>, text: &str) -> Option<()> {
+    let start = out.len();
     let digits = text.strip_prefix("0x").unwrap_or_default().as_bytes();
     let (pairs, rest) = digits.as_chunks::<2>();
-    let is_hex = !pairs.is_empty() && rest.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
-    if !is_hex {
+    out.extend([LOWER, pairs.len() as u8]);
+    let mut marks = 0;
+    out.extend(pairs.iter().map(|[high, low]| {
+        let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
+        marks |= high | low;
+        high << 4 | low & 0xf
+    }));
+    if marks & UNKNOWN != 0 || !rest.is_empty() || pairs.is_empty() || pairs.len() > MOST {
+        out.truncate(start);
         out.extend([PLAIN, u8::try_from(text.len()).ok()?]);
         out.extend_from_slice(text.as_bytes());
-        return Some(());
-    }
-    let is_mixed = digits.iter().any(u8::is_ascii_uppercase);
-    let kind = if is_mixed { MIXED } else { LOWER };
-    out.extend([kind, u8::try_from(pairs.len()).ok()?]);
-    out.extend(
-        pairs
-            .iter()
-            .map(|[high, low]| value(*high) << 4 | value(*low)),
-    );
-    if is_mixed {
-        let cases = digits.chunks(8).map(|eight| {
-            let bits = eight.iter().enumerate();
-            bits.fold(0, |bits, (i, digit)| {
+    } else if marks & UPPER != 0 {
+        out[start] = MIXED;
+        out.extend(digits.chunks(8).map(|eight| {
+            let cases = eight.iter().enumerate();
+            cases.fold(0, |bits, (i, digit)| {
                 bits | u8::from(digit.is_ascii_uppercase()) << i
             })
-        });
-        out.extend(cases);
+        }));
     }
     Some(())
 }
+
+const MOST: usize = u8::MAX as usize;
+
+/// Marks what is no digit.
+const UNKNOWN: u8 = 0x80;
+/// Marks a digit in upper case.
+const UPPER: u8 = 0x40;
+
+/// What each character is as a digit, below its marks.
+const DIGITS: [u8; 256] = {
+    let mut digits = [UNKNOWN; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value as usize];
+        digits[digit.to_ascii_uppercase() as usize] = value | UPPER;
+        digits[digit as usize] = value;
+        value += 1;
+    }
+    digits
+};
 
 /// Takes a text off the front of what was packed.
 pub(super) fn unpack(packed: &mut &[u8]) -> String {
@@ -60,11 +78,6 @@ pub(super) fn unpack(packed: &mut &[u8]) -> String {
         }
     });
     "0x".chars().chain(digits).collect()
-}
-
-/// What a hexadecimal digit stands for.
-const fn value(digit: u8) -> u8 {
-    (digit & 0xf) + 9 * (digit >> 6)
 }
 
 #[cfg(test)]
