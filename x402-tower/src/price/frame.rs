@@ -79,7 +79,12 @@ impl Frame {
         let target = header::escaped(target);
         let mut value = Vec::with_capacity(self.length(target.len(), tail));
         value.extend_from_slice(&self.lead);
-        append_end(&mut value, target.as_bytes());
+        // Spaces behind the string end its last group.
+        let mut end = String::with_capacity(target.len() + 3);
+        end.push_str(&target);
+        end.push('"');
+        end.push_str(&"  "[..2 - target.len() % 3]);
+        header::append_json(&mut value, end.as_bytes());
         tail.append(&mut value, reference);
         Challenge {
             header: value,
@@ -91,16 +96,6 @@ impl Frame {
     pub(super) const fn length(&self, target: usize, tail: &Tail) -> usize {
         self.lead.len() + (target / 3 + 1) * 4 + tail.length()
     }
-}
-
-/// Appends the base64 of the end of a string and its quotation mark, and of as many spaces as fill the last group.
-fn append_end(out: &mut Vec<u8>, text: &[u8]) {
-    let (groups, rest) = text.as_chunks::<3>();
-    let mut last = [b' '; 3];
-    last[..rest.len()].copy_from_slice(rest);
-    last[rest.len()] = b'"';
-    header::append_json(out, groups.as_flattened());
-    header::append_json(out, &last);
 }
 
 #[cfg(test)]
