@@ -173,8 +173,8 @@ struct Row<'a> {
     status: StatusCode,
     /// For programs.
     error: &'a str,
-    /// For people.
-    detail: &'a str,
+    /// For people. Always of ours, so that nothing in it is special in JSON.
+    detail: &'static str,
     challenge: bool,
     receipt: Option<&'a SettleResponse>,
     retry_after: Option<u32>,
@@ -189,7 +189,7 @@ impl Row<'_> {
             r#"","status":"#,
             self.status.as_str(),
             r#","detail":""#,
-            &escaped(self.detail),
+            self.detail,
             r#"","error":""#,
             &escaped(self.error),
             r#""}"#,
