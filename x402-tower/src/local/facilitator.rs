@@ -362,7 +362,7 @@ fn kinds() -> SupportedResponse {
     for network in Network::well_known() {
         if !registry
             .assets(&network)
-            .any(|asset| ExactEvm.serves(&asset))
+            .any(|asset| ExactEvm.serves(asset))
         {
             continue;
         }

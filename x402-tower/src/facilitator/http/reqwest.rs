@@ -112,3 +112,21 @@ fn kind_of(error: ::reqwest::Error) -> FacilitatorError {
         FacilitatorError::lost(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_the_same_when_it_is_remembered() {
+        let transport = ReqwestTransport::new().unwrap();
+        for _ in 0..2 {
+            for n in 0..2 * MOST_URLS {
+                let text = format!("https://f.example/{n}/verify");
+                let url = transport.url(text.parse().unwrap()).unwrap();
+                assert_eq!(url.as_str(), text);
+            }
+        }
+        assert_eq!(transport.urls.lock().unwrap().len(), MOST_URLS);
+    }
+}

@@ -507,7 +507,7 @@ mod tests {
         claim
     }
 
-    async fn settle(ledger: &MemoryLedger, claim: &Claim, receipt: SettleResponse) -> Token {
+    async fn settle(ledger: &MemoryLedger, claim: &Claim, receipt: SettleResponse) {
         let Claimed::Fresh(token) = ledger.claim(claim).await.unwrap() else {
             panic!("not fresh")
         };
@@ -515,15 +515,13 @@ mod tests {
         let call = PaymentCall::new(Version::V2, "{}", "{}");
         let intent = Intent::new(call, "exact", Network::BASE, payer, Amount::ZERO, 0);
         let parked = Arc::new(Parked::new(intent, Duration::ZERO));
-        ledger
-            .begin_settlement(&token, &parked, MINUTE)
-            .await
-            .unwrap();
+        let begun = ledger.begin_settlement(&token, &parked, MINUTE).await;
+        assert_eq!(begun.unwrap(), Fenced::Done);
         let now = ledger.clock.now();
         let mut settled = Settled::new(Receipt::new(receipt), 2_500u64.into(), now + MINUTE);
         settled.delivery = Delivery::Undelivered;
-        ledger.commit(&token, &settled).await.unwrap();
-        token
+        let committed = ledger.commit(&token, &settled).await;
+        assert_eq!(committed.unwrap(), Fenced::Done);
     }
 
     fn receipt() -> SettleResponse {
