@@ -18,14 +18,15 @@ mod quoted;
 mod refusal;
 mod reply;
 mod seen;
+mod take;
 mod tender;
 mod verify;
 mod window;
 
-pub(crate) use self::admit::{Admission, BodyProblem, Paid, Paying, Sale, admit};
+pub(crate) use self::admit::{Admission, BodyProblem, Good, Paid, Paying, Sale, admit};
 pub(crate) use self::arrive::{Arrival, Brought, arrive, ask};
 pub(crate) use self::asked::Asked;
-pub(crate) use self::flights::Flights;
+pub(crate) use self::flights::{Flights, Seat};
 pub(crate) use self::guard::{Claim, Handover, deliver, release};
 pub(crate) use self::known::{failed_receipt, open_receipt};
 #[cfg(feature = "testing")]

@@ -39,7 +39,7 @@ pin_project! {
         /// The handler works for nothing.
         Free { #[pin] future: F },
         /// The handler works, and is paid if it does well.
-        Serve { #[pin] future: F, sale: Option<Box<Sale>>, seen: Seen },
+        Serve { #[pin] future: F, sale: Option<Sale>, seen: Seen },
         /// The handler works, and is paid already.
         Deliver { #[pin] future: F, paid: Option<Box<Paid>>, seen: Seen },
         /// The answer is read before it is given out.
@@ -323,8 +323,7 @@ where
                             State::after_answer(judge_sale(response, sale, seen.clone()))
                         }
                         Err(error) => {
-                            let Sale { claim, .. } = *sale;
-                            claim.let_go();
+                            sale.claim.let_go();
                             state.set(State::Done);
                             return Poll::Ready(Err(error));
                         }
