@@ -157,7 +157,7 @@ impl Policy {
         let supported = self.till.supported.heard();
         let terms = Terms::new(offers, Arc::clone(&self.listing), supported.as_deref())?;
         let terms = Arc::new(terms);
-        self.till.terms.add(&terms);
+        self.till.keep(&terms, supported)?;
         Ok(terms)
     }
 

@@ -257,9 +257,14 @@ impl RouteBuilder {
                     .resolve(&accepts, max_timeout_seconds)
                     .and_then(|offers| {
                         Terms::new(offers, Arc::clone(&listing), supported.as_deref())
+                    })
+                    .map(Arc::new)
+                    .and_then(|terms| {
+                        self.till.keep(&terms, supported)?;
+                        Ok(terms)
                     });
                 match terms {
-                    Ok(terms) => Some(Pricing::Fixed(Arc::new(terms))),
+                    Ok(terms) => Some(Pricing::Fixed(terms)),
                     Err(more) => {
                         problems.extend(more);
                         None
@@ -273,7 +278,6 @@ impl RouteBuilder {
         };
         if let Pricing::Fixed(terms) = &pricing {
             warn_of_size(terms, &listing, &self.till.origin);
-            self.till.terms.add(terms);
         }
         Ok(GateLayer::new(Arc::new(Policy {
             till: self.till,
