@@ -11,6 +11,7 @@ use super::flights::Seat;
 use super::guard::{Claim, Handover};
 use super::identify::{self, Identified};
 use super::known::{self, Body, Claimant, Known};
+use super::meter::Meter;
 use super::payment::{Facts, Payment};
 use super::policy::Policy;
 use super::refusal::Refusal;
@@ -502,7 +503,12 @@ fn payment(
     receipt: Option<Receipt>,
 ) -> Payment {
     let authorization = &identified.authorization;
-    let to_settle = paying.asked.policy.budgets.to_settle();
+    let Policy { till, budgets, .. } = &*paying.asked.policy;
+    let meter = || {
+        let most = authorization.amount;
+        Meter::new(Arc::clone(&identified.asset), most, &till.list.registry)
+    };
+    let to_settle = budgets.to_settle();
     Payment::new(Facts {
         payer: authorization.payer.clone(),
         asset: Arc::clone(&identified.asset),
@@ -512,6 +518,7 @@ fn payment(
         version: paying.version,
         settle_before: Duration::from_secs(authorization.valid_before.saturating_sub(to_settle)),
         receipt,
+        meter: identified.scheme.is_metered().then(meter),
     })
 }
 
