@@ -177,7 +177,7 @@ pub async fn charges_nothing_for_zero<A: App>() {
     let payment = shop.pay(&buyer, "/goods").await;
     for run in 1..=2 {
         let ask = paying(request(Method::POST, "/goods", "order"), &payment);
-        let answer = shop.send(ask).await;
+        let answer = shop.send_and_wait(ask).await;
         assert_eq!(
             (answer.status, answer.text()),
             (StatusCode::OK, &*format!("run {run}"))
