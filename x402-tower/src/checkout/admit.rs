@@ -11,6 +11,7 @@ use super::flights::Seat;
 use super::guard::{Claim, Handover};
 use super::identify::{self, Identified};
 use super::known::{self, Body, Claimant, Compared, Known};
+use super::meter::Meter;
 use super::payment::{Facts, Payment};
 use super::policy::Policy;
 use super::refusal::Refusal;
@@ -121,6 +122,8 @@ pub(crate) struct Good {
     pub(crate) offer: Pick,
     pub(crate) terms: Arc<Terms>,
     pub(crate) call: PaymentCall,
+    /// How much the call is about: all that was agreed to, until something else is metered.
+    pub(crate) amount: Amount,
     pub(crate) usable_until: Duration,
     pub(crate) seat: Seat,
 }
@@ -255,6 +258,7 @@ fn judge(
         Refusal::Unreadable("the payment header does not hold the JSON of a payment")
     })?;
     Ok(Box::new(Good {
+        amount: authorization.amount,
         usable_until: window::usable_until(authorization, now, policy.max_timeout_seconds),
         identified,
         offer,
@@ -525,7 +529,12 @@ fn payment(
     receipt: Option<Receipt>,
 ) -> Payment {
     let authorization = &identified.authorization;
-    let to_settle = paying.asked.policy.budgets.to_settle();
+    let Policy { till, budgets, .. } = &*paying.asked.policy;
+    let meter = || {
+        let most = authorization.amount;
+        Meter::new(Arc::clone(&identified.asset), most, &till.list.registry)
+    };
+    let to_settle = budgets.to_settle();
     Payment::new(Facts {
         payer: authorization.payer.clone(),
         asset: Arc::clone(&identified.asset),
@@ -535,6 +544,7 @@ fn payment(
         version: paying.version,
         settle_before: Duration::from_secs(authorization.valid_before.saturating_sub(to_settle)),
         receipt,
+        meter: identified.scheme.is_metered().then(meter),
     })
 }
 

@@ -261,11 +261,14 @@ where
     }
 }
 
-/// A request as the handler gets it: with its payment, and watched as its body is read.
+/// A request as the handler gets it: with its payment and perhaps a meter, and watched as its body is read.
 fn sold<B: Body>(
     mut request: Request<RequestBody<B>>,
     payment: Payment,
 ) -> (Request<RequestBody<B>>, Seen) {
+    if let Some(meter) = payment.meter() {
+        request.extensions_mut().insert(meter.clone());
+    }
     request.extensions_mut().insert(payment);
     if request.body().is_end_stream() {
         return (request, Seen::Empty);

@@ -7,7 +7,7 @@ use http_body::Body;
 use super::body::{Copy, Watch};
 use super::capture::Captured;
 use super::{ResponseBody, dress};
-use crate::checkout::{AnswerHead, Handover, Paid, Policy, Reply, Sale, Seen};
+use crate::checkout::{AnswerHead, Bill, Handover, Paid, Policy, Reply, Sale, Seen};
 use crate::ledger::{KeptAnswer, Receipt};
 use crate::proto::Version;
 
@@ -50,18 +50,30 @@ pub(super) enum Judged<RB> {
     Unsold(Response<ResponseBody<RB>>),
 }
 
-/// Judges the answer to a sale. One that is not worth its price gives the payment back.
-pub(super) fn judge_sale<RB: Body>(response: Response<RB>, sale: Sale, seen: Seen) -> Judged<RB> {
-    let (parts, body) = response.into_parts();
+/// Judges the answer to a sale. One that is not worth its price, or for which nothing was metered, gives the payment back.
+pub(super) fn judge_sale<RB: Body>(
+    response: Response<RB>,
+    mut sale: Sale,
+    seen: Seen,
+) -> Judged<RB> {
+    let (mut parts, body) = response.into_parts();
     let policy = &sale.paying.asked.policy;
     if policy.charges(&AnswerHead::new(parts.status, &parts.headers)) {
-        let goods = Goods::new(
-            parts,
-            policy,
-            &sale.paying.asked.method,
-            sale.payment.version(),
-        );
-        return Judged::Sold(goods, body, Buyer::Sale(sale, seen));
+        match sale.bill() {
+            Bill::Charge => {
+                let (asked, version) = (&sale.paying.asked, sale.payment.version());
+                let goods = Goods::new(parts, &asked.policy, &asked.method, version);
+                return Judged::Sold(goods, body, Buyer::Sale(sale, seen));
+            }
+            Bill::Nothing(receipt) => {
+                dress::make_private(&mut parts.headers);
+                dress::add_receipt(&mut parts.headers, sale.payment.version(), &receipt);
+            }
+            Bill::Broken => {
+                let reply = Buyer::Sale(sale, seen).answer_broke();
+                return Judged::Unsold(ours(reply));
+            }
+        }
     }
     sale.claim.let_go();
     Judged::Unsold(Response::from_parts(parts, ResponseBody::free(body)))

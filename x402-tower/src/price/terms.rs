@@ -110,6 +110,14 @@ impl Terms {
         if offers.is_empty() {
             return Err(vec!["there is no offer".to_owned()]);
         }
+        if listing.flow.is_some()
+            && let Some(metered) = offers.iter().find(|offer| offer.scheme.is_metered())
+        {
+            return Err(vec![format!(
+                "`{}` cannot be settled before the handler runs: nobody knows then how much is used",
+                metered.scheme.name()
+            )]);
+        }
         let offers: Vec<_> = offers.into_iter().map(Arc::new).collect();
         let prepared = Prepared::new(&offers, &listing, supported)?;
         let prepared = RwLock::new(VecDeque::from([Arc::new(prepared)]));

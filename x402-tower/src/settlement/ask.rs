@@ -103,7 +103,11 @@ impl Attempt {
 
     async fn verify(&self) -> Verification {
         let till = &self.till;
-        let asked = till.facilitator.verify(&self.intent().call);
+        let call = match self.intent().verification() {
+            Ok(call) => call,
+            Err(error) => return Verification::Unavailable(FacilitatorError::not_sent(error)),
+        };
+        let asked = till.facilitator.verify(&call);
         let answer = timeout(&*till.clock, till.limits.verify, asked)
             .await
             .unwrap_or_else(|Elapsed| Err(FacilitatorError::timed_out()));
@@ -127,11 +131,8 @@ impl Attempt {
             Ok(Testimony::Charged { transaction }) => {
                 let network = self.intent().network.to_string();
                 let payer = self.intent().payer.to_string();
-                Some(Found::Settled(Receipt::new(SettleResponse::settled(
-                    network,
-                    payer,
-                    transaction,
-                ))))
+                let answer = SettleResponse::settled(network, payer, transaction);
+                Some(Found::Settled(self.receipt(answer)))
             }
             Ok(Testimony::NeverCharged) => Some(Found::AlreadyUsed),
             Ok(Testimony::Unknown) => None,
@@ -172,6 +173,9 @@ impl Attempt {
         answer
             .payer
             .get_or_insert_with(|| self.intent().payer.to_string());
+        if self.job.scheme.is_metered() {
+            answer.amount.get_or_insert(self.intent().amount);
+        }
         Receipt::new(answer)
     }
 }

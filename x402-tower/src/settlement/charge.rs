@@ -45,17 +45,18 @@ impl Charge {
             identified,
             offer,
             call,
+            amount,
             usable_until,
             seat,
             ..
         } = good;
         let Authorization {
             payer,
-            amount,
+            amount: most,
             valid_before,
             ..
         } = identified.authorization;
-        let intent = Intent::new(
+        let mut intent = Intent::new(
             call,
             Arc::clone(&offer.scheme),
             identified.asset.network.clone(),
@@ -63,6 +64,7 @@ impl Charge {
             amount,
             valid_before,
         );
+        intent.most = most;
         let may_be_unconfirmed = is_at_most(&intent, identified.asset.decimals, policy.unconfirmed);
         let mut parked = Parked::new(intent, Duration::ZERO);
         parked.may_be_unconfirmed = may_be_unconfirmed;
