@@ -89,6 +89,49 @@ fn receipt(parts: &Parts) -> Option<Receipt> {
     payment.receipt().cloned().map(Receipt)
 }
 
+/// Says how much is charged, where the price is only a limit ([`X402::upto`](crate::X402::upto)).
+///
+/// `Option<Meter>` is for routes that have a fixed price as well.
+#[derive(Clone, Debug)]
+pub struct Meter(x402_tower::Meter);
+
+impl From<x402_tower::Meter> for Meter {
+    fn from(meter: x402_tower::Meter) -> Self {
+        Self(meter)
+    }
+}
+
+impl Deref for Meter {
+    type Target = x402_tower::Meter;
+
+    fn deref(&self) -> &x402_tower::Meter {
+        &self.0
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Meter {
+    type Rejection = NotMetered;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NotMetered> {
+        meter(parts).ok_or_else(|| {
+            log::error!("a handler wants a meter, and there is none: is its price a limit?"; path = parts.uri.path());
+            NotMetered(())
+        })
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Meter {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(meter(parts))
+    }
+}
+
+fn meter(parts: &Parts) -> Option<Meter> {
+    parts.extensions.get().cloned().map(Meter)
+}
+
 macro_rules! rejection {
     ($(#[$doc:meta])* $name:ident, $text:literal) => {
         $(#[$doc])*
@@ -120,4 +163,9 @@ rejection! {
 rejection! {
     /// A handler wants a [`Receipt`], and the payment has not been settled yet.
     NotSettled, "the payment has not been settled yet"
+}
+
+rejection! {
+    /// A handler wants a [`Meter`], and the price is not a limit.
+    NotMetered, "the price is not a limit"
 }

@@ -39,7 +39,7 @@
 //! # Extractors
 //!
 //! [`Payment`] is who paid, and how much. `Option<Payment>` is for routes that are free at times. [`Receipt`] is there if
-//! the money has moved before the handler runs.
+//! the money has moved before the handler runs, and [`Meter`] if the price is only a limit.
 //!
 //! # More
 //!
@@ -63,12 +63,12 @@ pub use x402_tower::money;
 pub use x402_tower::price;
 #[cfg(feature = "testing")]
 pub use x402_tower::testing;
-pub use x402_tower::{ConfigError, Declaration, Priced, Settle, cors};
+pub use x402_tower::{ConfigError, Declaration, MeterError, Priced, Settle, Usage, cors};
 
 #[cfg(any(feature = "reqwest", feature = "hyper"))]
 pub use x402_tower::facilitator::HttpFacilitator;
 
-pub use self::extract::{NotPaid, NotSettled, Payment, Receipt};
+pub use self::extract::{Meter, NotMetered, NotPaid, NotSettled, Payment, Receipt};
 pub use self::layer::{Paid, RouterExt};
 pub use self::seller::{Builder, RouteBuilder, X402};
 pub use self::state::HasX402;

@@ -38,6 +38,15 @@ impl X402 {
         self.0.price(price).map(Paid::from)
     }
 
+    /// A layer whose price is only a limit. The handler says to its [`Meter`](crate::Meter) how much is charged.
+    ///
+    /// # Errors
+    ///
+    /// Like those of [`X402::price`].
+    pub fn upto(&self, most: impl Into<Accept>) -> Result<Paid, ConfigError> {
+        self.0.upto(most).map(Paid::from)
+    }
+
     /// A layer that asks what a function says, which gets the head of the request, owned.
     ///
     /// # Errors
