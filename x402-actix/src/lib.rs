@@ -82,6 +82,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod answer;
 mod extract;
 pub mod gate;
 mod log;
@@ -112,6 +113,7 @@ pub use self::seller::{Builder, RouteBuilder, X402};
 pub mod __private {
     pub use actix_web;
 
+    pub use crate::answer::Answer;
     pub use crate::paid_handler::{Called, Gated, PaidFuture, call};
     pub use crate::strip::{Strip, Stripping};
 }
