@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use actix_web::body::SizedStream;
+use actix_web::body::{self, MessageBody as _, SizedStream};
 use actix_web::http::header::HeaderName;
 use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
@@ -12,6 +12,8 @@ use http::{Method, StatusCode};
 use x402_actix::{Payment, Receipt, Settle};
 use x402_tests::buyer::{get, paying, request};
 use x402_tests::{Answer, Challenge, Connection, Verb, send};
+use x402_tower::facilitator::Endpoint;
+use x402_tower::local::Fault;
 
 use crate::{ask, buy, open, pay, serve};
 
@@ -238,9 +240,9 @@ async fn layers_around_a_price_see_what_layers_within_have_left() {
     let app = serve!(move || {
         let noting = async |request: HttpRequest| {
             request.extensions_mut().insert(Note("of the request"));
-            let mut response = HttpResponse::Ok().body("the goods");
+            let mut response = HttpResponse::NoContent().message_body(body::None::new())?;
             response.extensions_mut().insert(Note("of the answer"));
-            response
+            Ok::<_, actix_web::Error>(response)
         };
         let goods = web::resource("/goods").wrap(price.clone()).to(noting);
         App::new()
@@ -253,8 +255,9 @@ async fn layers_around_a_price_see_what_layers_within_have_left() {
                     let of_answer = answer.response().extensions().get().cloned();
                     let notes = of_request.into_iter().chain(of_answer);
                     let notes: Vec<_> = notes.map(|Note(note)| note).collect();
+                    let size = answer.response().body().size();
                     let name = HeaderName::from_static("x-notes");
-                    let value = notes.join(", ").parse().unwrap();
+                    let value = format!("{notes:?}, {size:?}").parse().unwrap();
                     answer.headers_mut().insert(name, value);
                     Ok(answer)
                 }
@@ -263,11 +266,43 @@ async fn layers_around_a_price_see_what_layers_within_have_left() {
     });
     let notes = http::HeaderName::from_static("x-notes");
     let challenge = ask(&app, "/goods").await;
-    assert_eq!(challenge.header(notes.clone()), Some(""));
+    let seen = format!("[], Sized({})", challenge.body.len());
+    assert_eq!(challenge.header(notes.clone()), Some(&*seen));
     let answer = buy(&buyer, &app, "/goods").await;
-    assert_eq!(
-        answer.header(notes),
-        Some("of the request, of the answer"),
-        "{answer:?}"
-    );
+    let seen = r#"["of the request", "of the answer"], None"#;
+    assert_eq!(answer.header(notes), Some(seen), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgrade_that_is_not_paid_for_after_all_is_none() {
+    let (shop, x402) = open().await;
+    let price = x402.price("$0.01").unwrap();
+    let app = serve!(move || {
+        let upgrade = async |payload: web::Payload| {
+            let mut response = HttpResponse::SwitchingProtocols();
+            response.upgrade("websocket").streaming(payload)
+        };
+        App::new().service(web::resource("/socket").wrap(price.clone()).to(upgrade))
+    });
+    let mut ask = get("/socket");
+    for (name, value) in [("connection", "upgrade"), ("upgrade", "websocket")] {
+        ask.headers_mut().insert(name, value.parse().unwrap());
+    }
+    for (number, refused) in [(1, true), (2, false)] {
+        let challenge = Challenge::of(&crate::ask(&app, "/socket").await);
+        let payment = shop.buyer(number).pay(&challenge);
+        if refused {
+            let reason = "invalid_exact_evm_insufficient_balance".to_owned();
+            shop.facilitator
+                .on(Endpoint::Settle, [Fault::Refuse(reason)]);
+        }
+        let paying = paying(ask.clone(), &payment);
+        let mut connection = Connection::open(app.address, &paying).await;
+        let head = connection.read_head().await.to_lowercase();
+        let status = if refused { "402" } else { "101" };
+        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{head}");
+        assert_eq!(head.contains("upgrade"), !refused, "{head}");
+        assert!(head.contains("payment-response: "), "{head}");
+    }
+    shop.assert_charges(1);
 }
