@@ -82,12 +82,11 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod answer;
 mod extract;
 pub mod gate;
+mod handler;
 mod log;
 mod paid;
-mod paid_handler;
 mod seller;
 mod strip;
 
@@ -113,7 +112,6 @@ pub use self::seller::{Builder, RouteBuilder, X402};
 pub mod __private {
     pub use actix_web;
 
-    pub use crate::answer::Answer;
-    pub use crate::paid_handler::{Called, Gated, PaidFuture, call};
+    pub use crate::handler::{Answer, Gated, PaidFuture, call};
     pub use crate::strip::{Strip, Stripping};
 }
