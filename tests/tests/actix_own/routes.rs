@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use actix_web::body::{self, MessageBody as _, SizedStream};
 use actix_web::http::header::HeaderName;
@@ -9,7 +10,7 @@ use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, StatusCode};
-use x402_actix::{Payment, Receipt, Settle};
+use x402_actix::{Paid, Payment, Receipt, Settle};
 use x402_tests::buyer::{get, paying, request};
 use x402_tests::{Answer, Challenge, Connection, Verb, send};
 use x402_tower::facilitator::Endpoint;
@@ -79,6 +80,38 @@ async fn goods(id: web::Path<u32>, _: Payment) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_price_can_stand_in_a_route() {
+    let (shop, x402) = open().await;
+    let buyer = shop.buyer(1);
+    let price = x402.price("$0.01").unwrap();
+    PRICE.set(price.clone()).unwrap();
+    let app = serve!(move || {
+        let route = web::get().to(async || "the goods").wrap(price.clone());
+        App::new().service(listed).route("/routed", route)
+    });
+    for path in ["/listed", "/routed"] {
+        assert_eq!(ask(&app, path).await.status, StatusCode::PAYMENT_REQUIRED);
+        assert_eq!(buy(&buyer, &app, path).await.text(), "the goods");
+        // What no route is for is for nothing.
+        let put = send(app.address, request(Method::PUT, path, "")).await;
+        assert!(put.status == 404 || put.status == 405, "{put:?}");
+    }
+    shop.assert_charges(2);
+}
+
+#[actix_web::get("/listed", wrap = "price()")]
+async fn listed(_: Payment) -> &'static str {
+    "the goods"
+}
+
+/// Attributes have no other way to a seller.
+static PRICE: OnceLock<Paid> = OnceLock::new();
+
+fn price() -> Paid {
+    PRICE.get().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn handlers_find_who_paid() {
     let (shop, x402) = open().await;
     let buyer = shop.buyer(1);
@@ -88,7 +121,7 @@ async fn handlers_find_who_paid() {
         let payer = async |payment: Payment| payment.payer().to_string();
         let perhaps = async |payment: Option<Payment>| format!("{}", payment.is_some());
         let receipt = async |receipt: Receipt| receipt.transaction().to_owned();
-        let at = |path, price: &x402_actix::Paid| web::resource(path).wrap(price.clone());
+        let at = |path, price: &Paid| web::resource(path).wrap(price.clone());
         App::new()
             .service(at("/paid/payer", &after).to(payer))
             .service(at("/paid/perhaps", &after).to(perhaps))
