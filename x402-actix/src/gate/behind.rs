@@ -15,7 +15,7 @@ use x402_tower::gate::RequestBody;
 
 use super::between::{Between, Place};
 use super::body::payload;
-use super::convert::unpack;
+use super::convert::{move_findings, unpack};
 use super::{AnswerBody, PayloadBody};
 use crate::strip::take_payment;
 
@@ -57,17 +57,13 @@ where
     fn call(&mut self, request: Request<RequestBody<PayloadBody>>) -> Self::Future {
         let place = self.between.take();
         let (mut parts, body) = request.into_parts();
-        let payment: Option<Payment> = parts.extensions.remove();
-        let is_settled = payment
-            .as_ref()
-            .is_some_and(|payment| payment.receipt().is_some());
+        let payment: Option<&Payment> = parts.extensions.get();
+        let is_settled = payment.is_some_and(|payment| payment.receipt().is_some());
         let answering = match place {
             Place::Waiting(mut request) => {
                 drop(take_payment(&mut request));
                 request.set_payload(payload(body));
-                if let Some(payment) = payment {
-                    request.extensions_mut().insert(payment);
-                }
+                move_findings(&mut parts.extensions, &mut request.extensions_mut());
                 Some(self.service.call(request))
             }
             Place::Inside | Place::Answered(..) | Place::Failed(..) => None,

@@ -48,6 +48,13 @@ fn headers(headers: &OldHeaderMap) -> Option<HeaderMap> {
     Some(translated)
 }
 
+/// Moves what the gate has found out about a request to where its handler looks for it.
+pub(crate) fn move_findings(from: &mut http::Extensions, to: &mut actix_web::dev::Extensions) {
+    if let Some(payment) = from.remove::<x402_tower::Payment>() {
+        to.insert(payment);
+    }
+}
+
 pub(crate) fn header_value(value: &old::header::HeaderValue) -> Option<HeaderValue> {
     let mut translated = HeaderValue::from_bytes(value.as_bytes()).ok()?;
     translated.set_sensitive(value.is_sensitive());

@@ -19,7 +19,7 @@ use tower_service::Service;
 use x402_tower::gate::{GateLayer, RequestBody};
 
 use super::Answer;
-use crate::gate::convert::{self, Rest, pack, unpack};
+use crate::gate::convert::{self, Rest, move_findings, pack, unpack};
 use crate::gate::{AnswerBody, GateBody, PayloadBody, payload};
 use crate::{Declaration, X402, log};
 
@@ -102,9 +102,7 @@ where
     A: FromRequest,
 {
     let (mut parts, body) = asked.into_parts();
-    if let Some(payment) = parts.extensions.remove::<x402_tower::Payment>() {
-        request.extensions_mut().insert(payment);
-    }
+    move_findings(&mut parts.extensions, &mut request.extensions_mut());
     let answer = match A::from_request(&request, &mut payload(body)).await {
         Ok(arguments) => handler.call(arguments).await.respond_to(&request),
         Err(error) => HttpResponse::from_error(error),
