@@ -1,6 +1,7 @@
 //! The behaviours. What one of them says is true of every framework, or it is not tested.
 
 pub mod books;
+pub mod bypass;
 pub mod challenge;
 pub mod concurrent;
 pub mod disconnect;
@@ -151,6 +152,12 @@ macro_rules! behaviours {
                 is_settled_by_any_account_of_the_facilitator,
                 is_never_settled_before_serving,
                 can_be_what_a_price_function_says,
+            ];
+            bypass: [
+                is_no_other_spelling_of_a_path,
+                is_no_other_method,
+                is_no_header_that_names_another_path,
+                is_no_cheaper_neighbour,
             ];
         }
     };
