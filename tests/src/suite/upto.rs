@@ -527,7 +527,7 @@ pub async fn is_refused_whatever_was_changed<A: App>() {
 /// A facilitator announces one of its accounts or another; what was signed for any of them is good as long as it is its
 /// own.
 pub async fn is_settled_by_any_account_of_the_facilitator<A: App>() {
-    let accounts = [1, 2, 3].map(|n| Address::evm([n; 20]));
+    let accounts = [1, 2, 3, 4].map(|n| Address::evm([n; 20]));
     let kitchen = Kitchen::open();
     let shop = open::<A>(Shop::builder(), using(&kitchen, "$0.012345")).await;
     let announce = async |all: &[Address]| {
@@ -546,7 +546,7 @@ pub async fn is_settled_by_any_account_of_the_facilitator<A: App>() {
     assert_charged(&shop, &answer, USED);
 
     // Offered by another server of the same seller, and never here.
-    let last = announce(&accounts[1..]).await;
+    let last = announce(&accounts[2..]).await;
     let other = shop.buyer(2);
     let bound_to = |account: &Address| {
         let mut foreign = last.clone();
@@ -556,7 +556,7 @@ pub async fn is_settled_by_any_account_of_the_facilitator<A: App>() {
             .unwrap();
         paying(get("/goods"), &other.pay(&foreign))
     };
-    let answer = shop.send(bound_to(&accounts[2])).await;
+    let answer = shop.send(bound_to(&accounts[3])).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     shop.assert_charges(2);
     let answer = shop.send(bound_to(&Address::evm([9; 20]))).await;
