@@ -67,6 +67,12 @@ pub use x402_tower::{ConfigError, Declaration, Priced, Settle, cors};
 #[cfg(any(feature = "reqwest", feature = "hyper"))]
 pub use x402_tower::facilitator::HttpFacilitator;
 
+/// Puts a price on a handler.
+#[cfg(feature = "macros")]
+pub use x402_macros::paid_axum as paid;
+#[cfg(feature = "macros")]
+pub use x402_macros::price;
+
 pub use self::extract::{NotPaid, NotSettled, Payment, Receipt};
 pub use self::layer::{Paid, RouterExt};
 pub use self::seller::{Builder, RouteBuilder, X402};

@@ -1,0 +1,98 @@
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+
+use crate::expand::Framework;
+use crate::handler::Handler;
+
+pub(crate) const FRAMEWORK: Framework = Framework {
+    root: || quote!(::x402_axum),
+    items,
+    above: |_, _| false,
+};
+
+/// A handler that is the user's function behind its price, and that can still be called like it.
+fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
+    let axum = quote!(#root::__private::axum);
+    let response = quote!(#axum::response::Response);
+    let (name, arguments, parameters) = (&handler.name, &handler.arguments, handler.parameters());
+    let called = handler.called();
+    let answer = boxed(&response);
+    let direct = direct(handler, &response, &axum);
+    quote! {
+        type __X402Pointer = fn(#(#arguments),*) -> #answer;
+
+        fn __x402_erased(#(#parameters: #arguments),*) -> #answer {
+            ::std::boxed::Box::pin(async move {
+                #axum::response::IntoResponse::into_response(#called)
+            })
+        }
+
+        #[allow(deprecated)]
+        impl<__X402Arguments, __X402State> #axum::handler::Handler<__X402Arguments, __X402State> for #name
+        where
+            __X402Arguments: 'static,
+            __X402Pointer: #axum::handler::Handler<__X402Arguments, __X402State>,
+            __X402State: #root::HasX402
+                + ::core::clone::Clone
+                + ::core::marker::Send
+                + ::core::marker::Sync
+                + 'static,
+        {
+            type Future = #root::__private::PaidFuture<__X402Pointer, __X402Arguments, __X402State>;
+
+            fn call(self, __x402_request: #axum::extract::Request, __x402_state: __X402State) -> Self::Future {
+                #root::__private::call(
+                    &__X402_DECLARATION,
+                    __x402_erased as __X402Pointer,
+                    __x402_request,
+                    __x402_state,
+                )
+            }
+        }
+
+        #direct
+    }
+}
+
+/// What makes `weather(…).await` work in tests.
+///
+/// The target is a `dyn Fn` that is neither `Send` nor `Clone`: a function would be a handler without a price.
+fn direct(handler: &Handler, response: &TokenStream, axum: &TokenStream) -> TokenStream {
+    let (name, arguments, parameters) = (&handler.name, &handler.arguments, handler.parameters());
+    let called = handler.called();
+    let (output, called) = if handler.is_opaque() {
+        let called = quote!(#axum::response::IntoResponse::into_response(#called));
+        (response, called)
+    } else {
+        (&handler.output, called)
+    };
+    let (output, body) = if handler.is_async {
+        let body = quote!(::std::boxed::Box::pin(async move { #called }));
+        (boxed(output), body)
+    } else {
+        (output.clone(), called)
+    };
+    // The compiler points here if the handler is more public than its types.
+    let span = Span::call_site().located_at(name.span());
+    quote_spanned! {span=>
+        #[allow(deprecated)]
+        impl ::core::ops::Deref for #name {
+            type Target = dyn ::core::ops::Fn(#(#arguments),*) -> #output;
+
+            fn deref(&self) -> &Self::Target {
+                fn __x402_direct(#(#parameters: #arguments),*) -> #output {
+                    #body
+                }
+                &__x402_direct
+            }
+        }
+    }
+}
+
+fn boxed(output: &TokenStream) -> TokenStream {
+    quote! {
+        ::core::pin::Pin<::std::boxed::Box<
+            dyn ::core::future::Future<Output = #output> + ::core::marker::Send
+        >>
+    }
+}
