@@ -143,6 +143,18 @@ where
     }
 }
 
+impl<H, T, S> fmt::Debug for Behind<H, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Behind").finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Debug for Infallibly<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Infallibly").finish_non_exhaustive()
+    }
+}
+
 impl<H, T, S> fmt::Debug for PaidFuture<H, T, S>
 where
     H: Handler<T, S>,

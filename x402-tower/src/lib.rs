@@ -84,6 +84,7 @@ pub mod local;
 mod log;
 pub mod price;
 pub mod proto;
+mod redacted;
 pub mod scheme;
 mod seller;
 pub mod settlement;

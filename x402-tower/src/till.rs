@@ -12,6 +12,7 @@ use crate::facilitator::{SharedFacilitator, Supported};
 use crate::home::Home;
 use crate::ledger::SharedLedger;
 use crate::price::{PriceList, Seal, Terms};
+use crate::proto::SupportedResponse;
 use crate::settlement::{Beliefs, SharedWitness, Tasks};
 use crate::telemetry::{Event, Observer};
 
@@ -118,6 +119,23 @@ impl AllTerms {
 impl Till {
     pub(crate) fn now(&self) -> Duration {
         self.clock.now()
+    }
+
+    /// Keeps terms up to date from now on, which were encoded with what was `heard` until then.
+    pub(crate) fn keep(
+        &self,
+        terms: &Arc<Terms>,
+        mut heard: Option<Arc<SupportedResponse>>,
+    ) -> Result<(), Vec<String>> {
+        self.terms.add(terms);
+        // Something else may have been heard while nobody knew of them.
+        while let Some(now) = self.supported.heard()
+            && !heard.is_some_and(|before| Arc::ptr_eq(&before, &now))
+        {
+            terms.prepare(&now)?;
+            heard = Some(now);
+        }
+        Ok(())
     }
 
     pub(crate) fn tell(&self, event: &Event<'_>) {

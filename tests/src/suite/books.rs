@@ -3,6 +3,8 @@
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use std::time::Duration;
+use x402_tower::facilitator::Endpoint;
+use x402_tower::local::Fault;
 use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::buyer::{get, paying};
@@ -144,4 +146,39 @@ pub async fn are_closed_by_draining<A: App>() {
     assert_eq!(sending.await.unwrap().status, StatusCode::OK);
     assert!(draining.await.unwrap().is_clean());
     shop.assert_charges(1);
+}
+
+/// Draining says what it could not wait for, and what is not known.
+pub async fn that_are_open_are_told_by_draining<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    shop.facilitator
+        .always_on(Endpoint::Settle, Some(Fault::LoseRequest));
+    let parked = shop.pay(&buyer, "/goods?parked").await;
+    let answer = shop
+        .send_and_wait(paying(get("/goods?parked"), &parked))
+        .await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+
+    let slow = Duration::from_secs(9);
+    shop.facilitator.always_on(Endpoint::Settle, None);
+    shop.facilitator.on(Endpoint::Settle, [Fault::Delay(slow)]);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let sending = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    shop.clock.sleeper_for(slow).await;
+    let drained = shop.x402.drain(Duration::ZERO).await;
+    assert_eq!((drained.running, drained.parked), (1, 1));
+    assert!(!drained.is_clean());
+
+    // Both go on all the same.
+    shop.clock.advance(slow);
+    assert_eq!(sending.await.unwrap().status, StatusCode::OK);
+    shop.reconcile_until(Verb::Commit, 2).await;
+    let drained = shop.x402.drain(Duration::from_secs(60)).await;
+    assert!(drained.is_clean(), "{drained:?}");
+    shop.assert_charges(2);
 }

@@ -6,8 +6,10 @@ pub mod concurrent;
 pub mod disconnect;
 pub mod faults;
 pub mod owed;
+pub mod pages;
 pub mod pay;
 pub mod repeat;
+pub mod services;
 pub mod stream;
 pub mod tamper;
 
@@ -102,6 +104,16 @@ macro_rules! behaviours {
                 do_not_keep_a_server_from_starting,
                 are_believed_as_far_as_the_seller_says,
             ];
+            services: [
+                that_time_out_are_asked_again_later,
+                that_answer_too_late_charge_once,
+                that_are_limited_serve_everybody,
+            ];
+            pages: [
+                read_whatever_a_gate_says,
+                ask_before_they_pay,
+                share_nothing_that_was_paid_for,
+            ];
             stream: [
                 begins_right_after_settlement,
                 begins_with_nothing_before_settlement,
@@ -114,6 +126,7 @@ macro_rules! behaviours {
                 that_go_down_stop_settlements,
                 that_cannot_commit_learn_it_later,
                 are_closed_by_draining,
+                that_are_open_are_told_by_draining,
             ];
         }
     };

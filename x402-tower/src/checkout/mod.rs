@@ -28,6 +28,8 @@ pub(crate) use self::asked::Asked;
 pub(crate) use self::flights::Flights;
 pub(crate) use self::guard::{Claim, Handover, deliver, release};
 pub(crate) use self::known::{failed_receipt, open_receipt};
+#[cfg(feature = "testing")]
+pub(crate) use self::payment::Facts;
 pub use self::payment::Payment;
 pub use self::policy::{AnswerHead, Settle};
 pub(crate) use self::policy::{Budgets, ChargeWhen, Dynamic, FreeWhen, Policy, Pricing};

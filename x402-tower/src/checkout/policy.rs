@@ -60,12 +60,12 @@ pub(crate) const FACILITATOR_SECONDS: u64 = 6;
 impl Budgets {
     /// What has to be left before the handler runs.
     pub(crate) const fn total(self) -> u64 {
-        self.handler + self.to_settle()
+        self.handler.saturating_add(self.to_settle())
     }
 
     /// What has to be left before the money is asked for.
     pub(crate) const fn to_settle(self) -> u64 {
-        self.settlement + FACILITATOR_SECONDS
+        self.settlement.saturating_add(FACILITATOR_SECONDS)
     }
 }
 
@@ -157,7 +157,7 @@ impl Policy {
         let supported = self.till.supported.heard();
         let terms = Terms::new(offers, Arc::clone(&self.listing), supported.as_deref())?;
         let terms = Arc::new(terms);
-        self.till.terms.add(&terms);
+        self.till.keep(&terms, supported)?;
         Ok(terms)
     }
 

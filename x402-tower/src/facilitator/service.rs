@@ -64,7 +64,8 @@ impl<F: Facilitator + Clone> Service<Call> for FacilitatorService<F> {
 ///
 /// Every call goes to a clone of the service that has been driven to readiness. An error of a layer counts as
 /// [lost](super::FacilitatorErrorKind::Lost), since the layer does not say whether anything was sent; one that comes
-/// from a facilitator inside keeps its kind.
+/// from a facilitator inside keeps its kind. A layer that turns calls away, as `load_shed` does, can be made to say that
+/// nothing was sent: map its error to [`FacilitatorError::not_sent`].
 #[derive(Clone, Debug)]
 pub struct ServiceFacilitator<S> {
     service: S,

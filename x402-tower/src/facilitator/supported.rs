@@ -91,11 +91,13 @@ impl Supported {
     }
 
     fn hear(&self, answer: SupportedResponse) {
-        let before = self.heard();
-        if before.as_deref() != Some(&answer) {
-            (self.changed)(&answer);
-            *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(answer));
+        if self.heard().as_deref() == Some(&answer) {
+            return;
         }
+        let answer = Arc::new(answer);
+        // First of all, so that whoever begins to listen now has heard it or is told.
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&answer));
+        (self.changed)(&answer);
     }
 }
 

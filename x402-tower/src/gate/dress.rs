@@ -10,33 +10,40 @@ use crate::proto::Version;
 /// Makes an answer private, and readable for programs in pages.
 pub(super) fn make_private(headers: &mut HeaderMap) {
     headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, cors::EXPOSED);
-    let private = headers
-        .get(header::CACHE_CONTROL)
-        .map_or(PRIVATE, privately);
+    let private = if headers.contains_key(header::CACHE_CONTROL) {
+        privately(headers).unwrap_or(UNREADABLE)
+    } else {
+        PRIVATE
+    };
     headers.insert(header::CACHE_CONTROL, private);
 }
 
 const PRIVATE: HeaderValue = HeaderValue::from_static("private");
+const UNREADABLE: HeaderValue = HeaderValue::from_static("private, no-store");
 
-/// The same directives without those that invite shared caches.
-fn privately(value: &HeaderValue) -> HeaderValue {
-    let Ok(value) = value.to_str() else {
-        return HeaderValue::from_static("private, no-store");
-    };
-    let mut kept: Vec<&str> = value
-        .split(',')
-        .map(str::trim)
-        .filter(|directive| {
-            let name = directive
-                .split('=')
-                .next()
-                .unwrap_or_default()
-                .to_ascii_lowercase();
-            !directive.is_empty() && !matches!(&*name, "public" | "s-maxage" | "private")
-        })
-        .collect();
-    kept.insert(0, "private");
-    HeaderValue::from_str(&kept.join(", ")).unwrap_or(PRIVATE)
+/// The same directives, of all lines, without those that invite shared caches; nothing if they are not text.
+fn privately(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut kept = vec!["private"];
+    for value in headers.get_all(header::CACHE_CONTROL) {
+        let directives = directives(value.to_str().ok()?).map(str::trim);
+        kept.extend(directives.filter(|directive| {
+            let name = directive.split('=').next().unwrap_or_default();
+            !directive.is_empty()
+                && !["public", "s-maxage", "private"]
+                    .iter()
+                    .any(|inviting| name.trim_end().eq_ignore_ascii_case(inviting))
+        }));
+    }
+    HeaderValue::from_str(&kept.join(", ")).ok()
+}
+
+/// Splits at commas, but not at those in quotes, where a directive lists names of headers.
+fn directives(value: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    value.split(move |c| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    })
 }
 
 /// Adds the receipt of a payment.
@@ -92,6 +99,8 @@ mod tests {
             ("no-store", "private, no-store"),
             ("private", "private"),
             ("", "private"),
+            ("private=\"a, b\", max-age=1", "private, max-age=1"),
+            ("no-cache=\"a, public\"", "private, no-cache=\"a, public\""),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(given));
@@ -101,6 +110,12 @@ mod tests {
         let mut headers = HeaderMap::new();
         make_private(&mut headers);
         assert_eq!(headers[header::CACHE_CONTROL], "private");
+        let mut headers = HeaderMap::new();
+        headers.append(header::CACHE_CONTROL, HeaderValue::from_static("public"));
+        headers.append(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        make_private(&mut headers);
+        let all: Vec<_> = headers.get_all(header::CACHE_CONTROL).iter().collect();
+        assert_eq!(all, ["private, no-store"]);
     }
 
     #[test]

@@ -28,10 +28,10 @@ use crate::till::{AllTerms, Limits, Origin, Till};
 /// `Face` is the seller as one framework shows it: what [`Builder::build`] gives.
 #[must_use]
 pub struct Builder<Face = X402> {
-    facilitator: Option<SharedFacilitator>,
-    payees: Vec<(String, String)>,
+    pub(super) facilitator: Option<Result<SharedFacilitator, String>>,
+    pub(super) payees: Vec<(String, String)>,
     origin: Option<Result<Origin, String>>,
-    registry: Registry,
+    pub(super) registry: Registry,
     schemes: Vec<Arc<dyn Scheme>>,
     ledger: Option<SharedLedger>,
     clock: Arc<dyn Clock>,
@@ -44,7 +44,7 @@ pub struct Builder<Face = X402> {
     most_per_payer: Option<usize>,
     most_waiters: usize,
     declared: Vec<&'static Declaration>,
-    problems: Vec<String>,
+    pub(super) problems: Vec<String>,
     face: PhantomData<fn() -> Face>,
 }
 
@@ -98,7 +98,7 @@ impl<Face: From<X402>> Builder<Face> {
 
     /// Who checks payments and moves the money. Needed.
     pub fn facilitator(mut self, facilitator: impl Facilitator) -> Self {
-        self.facilitator = Some(SharedFacilitator::new(facilitator));
+        self.facilitator = Some(Ok(SharedFacilitator::new(facilitator)));
         self
     }
 
@@ -285,9 +285,17 @@ impl<Face: From<X402>> Builder<Face> {
                 None
             }
         };
-        if self.facilitator.is_none() {
-            problems.push("the facilitator is missing: say `.facilitator(…)`".to_owned());
-        }
+        let facilitator = match self.facilitator.take() {
+            Some(Ok(facilitator)) => Some(facilitator),
+            Some(Err(problem)) => {
+                problems.push(problem);
+                None
+            }
+            None => {
+                problems.push("the facilitator is missing: say `.facilitator(…)`".to_owned());
+                None
+            }
+        };
         let home = self.home.take().or_else(|| Handle::try_current().ok());
         if home.is_none() {
             problems.push(
@@ -297,13 +305,9 @@ impl<Face: From<X402>> Builder<Face> {
         }
         let secret = self.secret_or_random(&mut problems);
         self.check_limits(&mut problems);
-        let (Some(origin), Some(facilitator), Some(home), Some((secret, start)), true) = (
-            origin,
-            self.facilitator.take(),
-            home,
-            secret,
-            problems.is_empty(),
-        ) else {
+        let (Some(origin), Some(facilitator), Some(home), Some((secret, start)), true) =
+            (origin, facilitator, home, secret, problems.is_empty())
+        else {
             return Err(ConfigError::new(problems));
         };
         let declared = std::mem::take(&mut self.declared);
@@ -435,6 +439,21 @@ impl<Face: From<X402>> Builder<Face> {
         if self.limits.header < SHORTEST_HEADER {
             problems.push(format!("payment headers: at least {SHORTEST_HEADER} bytes"));
         }
+        for (what, time) in [
+            ("the facilitator verifies", self.limits.verify),
+            ("the facilitator settles", self.limits.settle),
+            ("requests wait for outcomes", self.limits.outcome),
+            ("requests wait for each other", self.limits.wait),
+            ("payments are remembered", self.limits.remember),
+        ] {
+            if time > LONGEST_TIME {
+                let days = LONGEST_TIME.as_secs() / (24 * 3600);
+                problems.push(format!("{what} for longer than {days} days"));
+            }
+        }
+        if self.limits.verify.is_zero() || self.limits.settle.is_zero() {
+            problems.push("the facilitator has no time to answer".to_owned());
+        }
         if self.limits.owed > self.limits.remember {
             problems.push("answers are owed for longer than payments are remembered".to_owned());
         }
@@ -444,6 +463,8 @@ impl<Face: From<X402>> Builder<Face> {
 const SHORTEST_SECRET: usize = 16;
 /// Below this, ordinary payments do not fit.
 const SHORTEST_HEADER: usize = 1024;
+/// Nothing here takes that long, and sums of times stay small.
+const LONGEST_TIME: Duration = Duration::from_secs(366 * 24 * 3600);
 const MOST_IN_FLIGHT: usize = 1 << 20;
 
 impl<Face> fmt::Debug for Builder<Face> {

@@ -2,6 +2,7 @@
 
 mod builder;
 mod declared;
+mod environment;
 mod error;
 mod origin;
 mod route;

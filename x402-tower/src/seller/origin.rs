@@ -1,10 +1,11 @@
 use http::Uri;
 
+use crate::redacted::redacted;
 use crate::till::Origin;
 
 /// The public URL of a server, checked: scheme and authority, and perhaps a path that a proxy takes off.
 pub(super) fn parse(url: &str) -> Result<Origin, String> {
-    let wrong = |why: &str| format!("`{url}` is no public URL: {why}");
+    let wrong = |why: &str| format!("`{}` is no public URL: {why}", redacted(url));
     let uri: Uri = url.parse().map_err(|error| wrong(&format!("{error}")))?;
     match uri.scheme_str() {
         Some("https" | "http") => {}

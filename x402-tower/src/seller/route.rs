@@ -289,9 +289,14 @@ impl<Face: From<GateLayer>> RouteBuilder<Face> {
                     .resolve(&accepts, max_timeout_seconds)
                     .and_then(|offers| {
                         Terms::new(offers, Arc::clone(&listing), supported.as_deref())
+                    })
+                    .map(Arc::new)
+                    .and_then(|terms| {
+                        self.till.keep(&terms, supported)?;
+                        Ok(terms)
                     });
                 match terms {
-                    Ok(terms) => Some(Pricing::Fixed(Arc::new(terms))),
+                    Ok(terms) => Some(Pricing::Fixed(terms)),
                     Err(more) => {
                         problems.extend(more);
                         None
@@ -305,7 +310,6 @@ impl<Face: From<GateLayer>> RouteBuilder<Face> {
         };
         if let Pricing::Fixed(terms) = &pricing {
             warn_of_size(terms, &listing, &self.till.origin);
-            self.till.terms.add(terms);
         }
         Ok(Face::from(GateLayer::new(Arc::new(Policy {
             till: self.till,
@@ -332,7 +336,7 @@ impl<Face: From<GateLayer>> RouteBuilder<Face> {
             handler: self.handler_budget.as_secs(),
             settlement: self.settlement_budget.as_secs(),
         };
-        let needed = budgets.total() + SKEW;
+        let needed = budgets.total().saturating_add(SKEW);
         if self.max_timeout.as_secs() < needed {
             problems.push(format!(
                 "payments are signed for {} seconds, but the handler ({}), the settlement ({}) and clocks that differ \
@@ -345,6 +349,12 @@ impl<Face: From<GateLayer>> RouteBuilder<Face> {
         if self.max_timeout > LONGEST_TIMEOUT {
             problems.push(format!(
                 "payments are signed for longer than {} seconds",
+                LONGEST_TIMEOUT.as_secs()
+            ));
+        }
+        if self.quote_window > LONGEST_TIMEOUT {
+            problems.push(format!(
+                "prices hold for longer than {} seconds",
                 LONGEST_TIMEOUT.as_secs()
             ));
         }

@@ -2,5 +2,7 @@
 
 mod clock;
 pub mod ledger;
+mod payment;
 
 pub use self::clock::ManualClock;
+pub use self::payment::TestPayment;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use ::http::Uri;
 
 use super::Endpoint;
+use crate::redacted::redacted;
 
 /// Where a facilitator is: scheme, authority and path, without a slash at its end.
 #[derive(Clone, Debug)]
@@ -45,14 +46,6 @@ fn is_loopback(host: &str) -> bool {
         || host
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
-}
-
-/// The address without what may be a password in it.
-fn redacted(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => format!("{}://…{}", &url[..scheme], &url[at..]),
-        _ => url.to_owned(),
-    }
 }
 
 /// Why an address is not one of a facilitator.

@@ -154,7 +154,13 @@ impl<T: Transport> HttpFacilitator<T> {
         } else {
             self.verify
         };
-        let request = self.request(endpoint, body).await?;
+        let request = timeout(&*self.clock, within, self.request(endpoint, body))
+            .await
+            .unwrap_or_else(|Elapsed| {
+                Err(FacilitatorError::not_sent(
+                    "the credentials did not come in time",
+                ))
+            })?;
         let response = timeout(
             &*self.clock,
             within,

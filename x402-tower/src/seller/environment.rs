@@ -1,0 +1,151 @@
+//! Configuration from variables. Each that is set wins over what the code has said before.
+
+use std::ffi::OsString;
+
+use super::{Builder, X402};
+use crate::log;
+
+const FACILITATOR: &str = "X402_FACILITATOR";
+const FACILITATOR_TOKEN: &str = "X402_FACILITATOR_TOKEN";
+const PAY_TO: &str = "X402_PAY_TO";
+const PUBLIC_URL: &str = "X402_PUBLIC_URL";
+const SECRET: &str = "X402_SECRET";
+
+impl<Face: From<X402>> Builder<Face> {
+    /// Reads the environment of the process:
+    ///
+    /// | variable | as in code |
+    /// |---|---|
+    /// | `X402_FACILITATOR` | [`facilitator`](Builder::facilitator), by its URL |
+    /// | `X402_FACILITATOR_TOKEN` | a bearer token for it |
+    /// | `X402_PAY_TO` | [`pay_to`](Builder::pay_to): `base=0x… solana=…`, with blanks or commas between |
+    /// | `X402_PUBLIC_URL` | [`public_url`](Builder::public_url) |
+    /// | `X402_SECRET` | [`secret`](Builder::secret), its bytes |
+    ///
+    /// What is set wins over what was said in code before; what is not set, or empty, changes nothing. Mistakes are
+    /// reported by [`Builder::build`] with all others.
+    pub fn from_env(self) -> Self {
+        self.from_variables(std::env::vars_os())
+    }
+
+    /// Reads variables that come from elsewhere: see [`Builder::from_env`].
+    ///
+    /// ```
+    /// use x402_tower::X402;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let error = X402::local()
+    ///     .from_variables([
+    ///         ("X402_PAY_TO", "base=0x209693Bc6afc0C5328bA36FaF03C514EF312287C, nowhere=0x1"),
+    ///         ("X402_PUBLIC_URL", "api.example.com"),
+    ///     ])
+    ///     .build()
+    ///     .unwrap_err();
+    /// assert_eq!(error.problems().count(), 2);
+    /// # }
+    /// ```
+    pub fn from_variables<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let (mut facilitator, mut token) = (None, None);
+        for (name, value) in variables {
+            let Ok(name) = name.into().into_string() else {
+                continue;
+            };
+            if !name.starts_with("X402_") {
+                continue;
+            }
+            let Ok(value) = value.into().into_string() else {
+                self.problems.push(format!("`{name}` is no text"));
+                continue;
+            };
+            if value.is_empty() {
+                continue;
+            }
+            match name.as_str() {
+                FACILITATOR => facilitator = Some(value),
+                FACILITATOR_TOKEN => token = Some(value),
+                PAY_TO => self = self.pay_to_all(&value),
+                PUBLIC_URL => self = self.public_url(value),
+                SECRET => self = self.secret(value),
+                _ => log::warning!("a variable is set that nobody reads"; name = name),
+            }
+        }
+        match (facilitator, token) {
+            (Some(url), token) => self.facilitator_at(&url, token),
+            (None, Some(_)) => {
+                self.problems.push(format!(
+                    "`{FACILITATOR_TOKEN}` is set and `{FACILITATOR}` is not"
+                ));
+                self
+            }
+            (None, None) => self,
+        }
+    }
+
+    /// `base=0x… solana=…`
+    fn pay_to_all(mut self, payees: &str) -> Self {
+        let payees = payees
+            .split(|c: char| c == ',' || c.is_whitespace())
+            .filter(|payee| !payee.is_empty());
+        let mut read: Vec<(String, String)> = Vec::new();
+        for payee in payees {
+            match payee.split_once('=') {
+                Some((network, address)) => read.push((network.to_owned(), address.to_owned())),
+                None => self.problems.push(format!(
+                    "`{PAY_TO}`: `{payee}` is not of the form `network=address`"
+                )),
+            }
+        }
+        // Networks have several names, so those that name none are compared by what they say.
+        let same = |one: &str, other: &str| {
+            let network = |name: &str| self.registry.network(name).ok();
+            one == other || network(one).is_some_and(|one| network(other) == Some(one))
+        };
+        let mut payees = std::mem::take(&mut self.payees);
+        payees.retain(|(own, _)| !read.iter().any(|(network, _)| same(network, own)));
+        payees.append(&mut read);
+        self.payees = payees;
+        self
+    }
+
+    #[cfg(any(feature = "reqwest", feature = "hyper"))]
+    fn facilitator_at(mut self, url: &str, token: Option<String>) -> Self {
+        use http::{HeaderMap, HeaderValue, header};
+
+        use crate::facilitator::{HttpFacilitator, SharedFacilitator};
+
+        #[cfg(feature = "reqwest")]
+        let made = HttpFacilitator::new(url).map_err(|error| error.to_string());
+        #[cfg(not(feature = "reqwest"))]
+        let made = crate::facilitator::HyperTransport::new()
+            .map_err(|error| error.to_string())
+            .and_then(|transport| {
+                HttpFacilitator::with_transport(url, transport).map_err(|error| error.to_string())
+            });
+        let bearer = token.map(|token| HeaderValue::from_maybe_shared(format!("Bearer {token}")));
+        let facilitator = match (made, bearer.transpose()) {
+            (Ok(made), Ok(None)) => Ok(SharedFacilitator::new(made)),
+            (Ok(made), Ok(Some(mut bearer))) => {
+                bearer.set_sensitive(true);
+                let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
+                Ok(SharedFacilitator::new(made.authorize(headers)))
+            }
+            (Err(problem), _) => Err(format!("`{FACILITATOR}`: {problem}")),
+            (Ok(_), Err(_)) => Err(format!("`{FACILITATOR_TOKEN}` cannot be sent in a header")),
+        };
+        self.facilitator = Some(facilitator);
+        self
+    }
+
+    #[cfg(not(any(feature = "reqwest", feature = "hyper")))]
+    fn facilitator_at(mut self, _: &str, _: Option<String>) -> Self {
+        self.facilitator = Some(Err(format!(
+            "`{FACILITATOR}` needs the feature `reqwest` or `hyper`"
+        )));
+        self
+    }
+}
