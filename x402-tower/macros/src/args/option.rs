@@ -45,7 +45,8 @@ impl Accept {
                 *place = text;
             }
         }
-        if missing {
+        // What is wrong may have been meant for one.
+        if missing && errors.is_empty() {
             no_price(list, errors);
         }
         if let (Some(_), Some(upto)) = (&price, &upto) {

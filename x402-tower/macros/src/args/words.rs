@@ -1,6 +1,6 @@
 use proc_macro2::Ident;
 
-use super::{Argument, MOVED, Value, word};
+use super::{Argument, Value, word};
 use crate::errors::Errors;
 use crate::nearest::nearest;
 
@@ -66,11 +66,12 @@ pub(super) fn unknown(argument: &Argument, name: &Ident, errors: &mut Errors) {
         return;
     }
     let names = WORDS.iter().map(|(name, _)| *name);
+    let is_constant = matches!(argument.value, Value::Alone) && text.contains(char::is_uppercase);
     let instead = match nearest(&text, names) {
-        Some(meant) => format!("; did you mean `{}`?", example(meant)),
-        None if matches!(argument.value, Value::Alone) && text != MOVED => {
+        _ if is_constant => {
             "; a price is looked at when compiling, so it is a literal: `\"$0.01\"`".to_owned()
         }
+        Some(meant) => format!("; did you mean `{}`?", example(meant)),
         None => {
             let names: Vec<_> = WORDS.iter().map(|(name, _)| *name).collect();
             format!("; there are {}", names.join(", "))
