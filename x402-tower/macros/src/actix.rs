@@ -18,7 +18,7 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
     let called = handler.called();
     // What has no name is put into a box that has one.
     let (output, called) = if handler.is_opaque() {
-        let output = quote!(#private::Boxed);
+        let output = quote!(#private::Answer);
         let called = quote!(#output::new(#called));
         (output, called)
     } else {
@@ -35,7 +35,7 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
         }
 
         #[allow(deprecated)]
-        impl #private::Handler<#private::Gated<__X402Arguments>> for #name {
+        impl #private::actix_web::Handler<#private::Gated<__X402Arguments>> for #name {
             type Output = <Self::Future as ::core::future::Future>::Output;
             type Future = #private::PaidFuture<__X402Pointer, __X402Arguments>;
 
