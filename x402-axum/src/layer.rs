@@ -26,12 +26,14 @@ impl<S> Layer<S> for Paid {
 
 /// Prices for routers.
 pub trait RouterExt: sealed::Sealed + Sized {
-    /// Puts a price on all that has been routed so far. What is not found, or not allowed, stays free, and so does
-    /// what is added later.
+    /// Puts a price on all that has been routed so far: the same as `route_layer`. What is not found stays free, and so
+    /// does what is added later. What is not allowed stays free if it is a [`MethodRouter`] that is paid; a [`Router`]
+    /// asks for the price before it looks at methods, and charges nothing.
     ///
     /// # Panics
     ///
-    /// If nothing has been routed so far.
+    /// If nothing has been routed so far. That includes [`any`](axum::routing::any), which takes what is left: put the
+    /// price on its handler then, with [`Handler::layer`](axum::handler::Handler::layer).
     #[must_use]
     fn paid(self, paid: Paid) -> Self;
 }

@@ -54,6 +54,7 @@ mod paid;
 mod seller;
 mod state;
 
+pub use x402_tower::clock;
 pub use x402_tower::facilitator;
 pub use x402_tower::ledger;
 #[cfg(feature = "local")]

@@ -86,6 +86,7 @@ macro_rules! behaviours {
                 are_served_though_they_have_nothing_left,
                 are_the_only_ones_to_be_served,
                 are_served_what_they_asked_for,
+                are_found_by_what_was_ordered,
                 are_told_if_nothing_is_left,
                 may_buy_twice_at_once,
             ];

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
 use x402_tower::Settle;
 use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
@@ -10,7 +12,7 @@ use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::buyer::{encode, get, paying, paying_v1, request};
 use crate::shop::goods;
-use crate::{App, Buyer, Challenge, Connection, Kitchen, Shop, Verb};
+use crate::{App, Buyer, Challenge, Connection, Kitchen, Shop, TestBody, Verb, body, handler};
 
 /// A shop in which a buyer has paid, and was gone before the answer came.
 async fn paid_and_gone<A: App>(kitchen: &Kitchen, buyer: u64) -> (Shop, Buyer) {
@@ -29,10 +31,14 @@ async fn paid_and_gone<A: App>(kitchen: &Kitchen, buyer: u64) -> (Shop, Buyer) {
 }
 
 async fn leave_unserved(shop: &Shop, buyer: &Buyer, path: &str, times: usize) {
-    let payment = shop.pay(buyer, path).await;
+    leave_asking(shop, buyer, get(path), times).await;
+}
+
+async fn leave_asking(shop: &Shop, buyer: &Buyer, request: Request<Bytes>, times: usize) {
+    let payment = shop.pay(buyer, request.uri().path()).await;
     let delay = Duration::from_secs(7);
     shop.facilitator.on(Endpoint::Settle, [Fault::Delay(delay)]);
-    let connection = Connection::open(shop.address(), &paying(get(path), &payment)).await;
+    let connection = Connection::open(shop.address(), &paying(request, &payment)).await;
     shop.clock.sleeper_for(delay).await;
     connection.hang_up();
     shop.ledger.wait_for(Verb::Abandon, times).await;
@@ -218,6 +224,36 @@ pub async fn are_served_what_they_asked_for<A: App>() {
     shop.assert_charges(5);
     assert_eq!(shop.buy(&buyer, "/hard").await.status, StatusCode::OK);
     shop.assert_charges(6);
+}
+
+/// Several that are owed at one place, and differ in what was ordered: each is found by its own order, and the rest is in
+/// nobody's way.
+pub async fn are_found_by_what_was_ordered<A: App>() {
+    let cook = handler(|request: Request<TestBody>| async {
+        let order = request.into_body().collect().await?.to_bytes();
+        Ok(http::Response::new(body(order)))
+    });
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), cook)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let orders = ["tea", "coffee", "water"];
+    for (times, order) in orders.into_iter().enumerate() {
+        let ask = request(Method::POST, "/goods", order);
+        leave_asking(&shop, &buyer, ask, times + 1).await;
+    }
+    for (times, order) in orders.into_iter().enumerate() {
+        let payment = shop.pay(&buyer, "/goods").await;
+        let ask = paying(request(Method::POST, "/goods", order), &payment);
+        let answer = shop.send(ask).await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, order));
+        assert_eq!(
+            answer.receipt().transaction,
+            shop.transfers()[times].transaction
+        );
+    }
+    shop.assert_charges(orders.len());
 }
 
 /// What must not run twice and was not kept cannot be given again; the buyer is told so, and not charged again.

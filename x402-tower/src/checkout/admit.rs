@@ -10,7 +10,7 @@ use super::asked::Asked;
 use super::flights::Seat;
 use super::guard::{Claim, Handover};
 use super::identify::{self, Identified};
-use super::known::{self, Body, Claimant, Known};
+use super::known::{self, Body, Claimant, Compared, Known};
 use super::payment::{Facts, Payment};
 use super::policy::Policy;
 use super::refusal::Refusal;
@@ -65,14 +65,11 @@ impl Paying {
         self.body = Body::Empty;
     }
 
-    /// The body begins like the earlier one, or is the same if that was complete.
-    pub(crate) const fn body_is_same(&mut self, first: BodyDigest) {
-        self.body = Body::Same(first);
-    }
-
-    /// It does not.
-    pub(crate) const fn body_is_different(&mut self, first: BodyDigest) {
-        self.body = Body::Different(first);
+    /// The body has been compared with an earlier one: it begins like that, or is that if that was complete, or it does not.
+    pub(crate) fn compared(&mut self, first: BodyDigest, is_same: bool) {
+        if let Body::There(compared) = &mut self.body {
+            compared.push(Compared { first, is_same });
+        }
     }
 
     /// The answer if the body cannot be looked at.
@@ -239,6 +236,7 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
     );
     request.owed = policy.owed;
     request.most_aborted = till.limits.aborted;
+    let mut payer_proved = false;
     let token = loop {
         match till
             .ledger
@@ -260,10 +258,13 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
             }
             // The buyer signs anew for something that was paid for and not delivered.
             Claimed::Owed(older, _) => {
-                match verify(till, &call, &expected).await {
-                    Ok(_) => {}
-                    Err(rejected) if rejected.payer_proved => {}
-                    Err(rejected) => return Err(rejected.refusal),
+                if !payer_proved {
+                    match verify(till, &call, &expected).await {
+                        Ok(_) => {}
+                        Err(rejected) if rejected.payer_proved => {}
+                        Err(rejected) => return Err(rejected.refusal),
+                    }
+                    payer_proved = true;
                 }
                 let known = Payer {
                     paying,
@@ -273,7 +274,9 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
                 if let Some(step) = Box::pin(known.answer_older(older)).await? {
                     return Ok(step);
                 }
-                request.owed = false;
+                // There may be more of it. It ends, even if the ledger does not listen.
+                request.owed = request.passed.len() < MOST_PASSED;
+                request.passed.push(older);
             }
         }
     };
@@ -410,7 +413,7 @@ impl Payer<'_> {
             match known::decide(
                 &found,
                 self.claimant,
-                self.paying.body,
+                &self.paying.body,
                 self.paying.asked.is_safe(),
             ) {
                 Known::Refuse(refusal) => return Err(refusal),
@@ -493,6 +496,8 @@ impl Payer<'_> {
     }
 }
 
+/// How many older payments for something else a new one passes by, until it is one more purchase.
+const MOST_PASSED: usize = 8;
 const POLL: Duration = Duration::from_millis(500);
 
 fn payment(

@@ -107,7 +107,7 @@ pub(crate) fn arrive(
                 body: if body_is_empty {
                     Body::Empty
                 } else {
-                    Body::Unread
+                    Body::There(Vec::new())
                 },
                 permit,
             }))

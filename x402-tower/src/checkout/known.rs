@@ -31,20 +31,25 @@ pub(super) enum Claimant {
     SamePayer,
 }
 
-/// What is known of the request's body, compared with the first one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is known of the request's body.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
     /// There is none.
     Empty,
-    /// It has not been read.
-    Unread,
-    /// It begins with this, or is this if that is complete.
-    Same(BodyDigest),
-    /// It does not.
-    Different(BodyDigest),
+    /// There is one, and this is what it has been compared with: usually nothing, once if a payment comes again, and more
+    /// often only if several are owed.
+    There(Vec<Compared>),
 }
 
-pub(super) fn decide(found: &Found, claimant: Claimant, body: Body, safe: bool) -> Known {
+/// A body that was compared with an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Compared {
+    pub(crate) first: BodyDigest,
+    /// Whether it begins with that, or is that if that is complete.
+    pub(crate) is_same: bool,
+}
+
+pub(super) fn decide(found: &Found, claimant: Claimant, body: &Body, safe: bool) -> Known {
     let receipt = match &found.standing {
         Standing::Settled(settled) => Some(settled.receipt.clone()),
         Standing::InFlight | Standing::Parked(_) | Standing::Unresolved(_) => None,
@@ -80,17 +85,16 @@ pub(super) fn decide(found: &Found, claimant: Claimant, body: Body, safe: bool) 
 }
 
 /// What has to happen before two bodies count as one.
-fn compare(first: BodyDigest, body: Body) -> Option<Known> {
-    match body {
-        Body::Same(compared) if compared == first => None,
-        Body::Different(compared) if compared == first => {
-            Some(Known::Refuse(Refusal::OtherRequest(None)))
-        }
-        Body::Empty if first.length == 0 => None,
-        Body::Empty => Some(Known::Refuse(Refusal::OtherRequest(None))),
+fn compare(first: BodyDigest, body: &Body) -> Option<Known> {
+    let Body::There(compared) = body else {
+        return (first.length > 0).then_some(Known::Refuse(Refusal::OtherRequest(None)));
+    };
+    match compared.iter().find(|compared| compared.first == first) {
+        Some(Compared { is_same: true, .. }) => None,
+        Some(Compared { is_same: false, .. }) => Some(Known::Refuse(Refusal::OtherRequest(None))),
         // A handler that has read nothing does not care.
-        _ if first.length == 0 && !first.complete => None,
-        Body::Unread | Body::Same(_) | Body::Different(_) => Some(Known::CompareBody(first)),
+        None if first.length == 0 && !first.complete => None,
+        None => Some(Known::CompareBody(first)),
     }
 }
 

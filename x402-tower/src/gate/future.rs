@@ -165,8 +165,8 @@ where
                 return Self::answer(ours(paying.refuse_body(BodyProblem::TooLong)));
             }
             (ReadBody::Whole(digest), _) => paying.bind_body(digest),
-            (ReadBody::Same, Why::Compare(first)) => paying.body_is_same(first),
-            (ReadBody::Different, Why::Compare(first)) => paying.body_is_different(first),
+            (ReadBody::Same, Why::Compare(first)) => paying.compared(first, true),
+            (ReadBody::Different, Why::Compare(first)) => paying.compared(first, false),
             // Nothing is compared when a body is bound.
             (ReadBody::Same | ReadBody::Different, Why::Bind) => {}
         }

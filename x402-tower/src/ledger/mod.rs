@@ -157,6 +157,9 @@ pub struct Claim {
     pub usable_until: Duration,
     /// Whether something older that is owed to the same buyer for the same request goes before.
     pub owed: bool,
+    /// What is owed and does not go before, because it turned out to be for something else: another body makes another
+    /// request.
+    pub passed: Vec<Key>,
     /// How many runs that ended without an answer are granted.
     pub most_aborted: u8,
 }
@@ -169,6 +172,7 @@ impl Claim {
             lease,
             usable_until,
             owed: true,
+            passed: Vec::new(),
             most_aborted: 3,
         }
     }

@@ -173,6 +173,7 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
         return Err(Refusal::NotAccepted(reason));
     }
     let lease = till.limits.outcome + till.limits.settle * 2 + LEASE_MARGIN;
+    let lease_ends = till.now() + lease;
     match till
         .ledger
         .begin_settlement(&token, &job.parked, lease)
@@ -189,7 +190,8 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
     let mut attempt = Attempt::new(Arc::clone(till), token, job);
     let deadline = till.now() + till.limits.outcome;
     let mut pause = FIRST_PAUSE;
-    loop {
+    // Whoever is not polled for so long that somebody else may have taken over asks no more.
+    while till.now() < lease_ends {
         match attempt.ask().await {
             Found::Settled(receipt) => {
                 return match attempt.commit(receipt, Delivery::Running).await {

@@ -64,6 +64,7 @@ pub async fn acceptance<L: Ledger>(make: impl AsyncFn(Arc<dyn Clock>) -> L) {
         reruns_are_counted_and_one_at_a_time,
         a_kept_answer_is_given_as_often_as_it_takes,
         what_was_not_delivered_is_owed,
+        what_is_owed_is_told_one_by_one,
         nothing_else_is_owed,
         what_is_abandoned_is_owed_at_once,
         what_expires_undelivered_is_told,
@@ -684,6 +685,36 @@ async fn what_was_not_delivered_is_owed<L: Ledger>(books: &Books<L>) {
         claim.owed = false;
         Books::<L>::fresh(books.ledger.claim(&claim).await.unwrap());
     }
+}
+
+async fn what_is_owed_is_told_one_by_one<L: Ledger>(books: &Books<L>) {
+    let forgotten = payment();
+    let mut settled = books.settled();
+    settled.owed_until = books.now() + LEASE;
+    let token = books.settle(&forgotten, settled).await;
+    books.hand(&token, Delivery::Undelivered).await;
+    books.clock.advance(LEASE);
+    let older = [another(&forgotten), another(&forgotten)];
+    let tokens = [
+        books.settle(&older[0], books.settled()).await,
+        books.settle(&older[1], books.settled()).await,
+    ];
+    for token in &tokens {
+        books.hand(token, Delivery::Undelivered).await;
+    }
+    let mut claim = books.claim_of(&another(&forgotten));
+    for _ in &older {
+        let claimed = books.ledger.claim(&claim).await.unwrap();
+        let Claimed::Owed(key, _) = claimed else {
+            panic!("something is owed: {claimed:?}")
+        };
+        assert!(
+            older.iter().any(|older| older.key == key) && !claim.passed.contains(&key),
+            "what is owed, and is not passed by"
+        );
+        claim.passed.push(key);
+    }
+    Books::<L>::fresh(books.ledger.claim(&claim).await.unwrap());
 }
 
 async fn nothing_else_is_owed<L: Ledger>(books: &Books<L>) {

@@ -179,6 +179,21 @@ impl MemoryLedger {
         }
     }
 
+    /// What goes before a claim. The index may name what is not owed any more, or not yet again.
+    fn owed_before(&self, claim: &Claim, now: Duration) -> Option<(Key, Found)> {
+        let identity = &claim.identity;
+        self.owed
+            .find(identity, &claim.passed)
+            .into_iter()
+            .find_map(|older| {
+                let half = half(&older);
+                let shard = self.shard(half);
+                let entry = shard.entries.get(&half)?;
+                let found = entry.is_owed(now).then(|| entry.found(identity, now))?;
+                Some((older, found?))
+            })
+    }
+
     /// Changes the entry of a token, unless the token is old.
     fn change(&self, token: &Token, change: impl FnOnce(&mut Entry, &mut Change<'_>)) -> Fenced {
         let now = self.clock.now();
@@ -267,10 +282,7 @@ impl Ledger for MemoryLedger {
         let now = self.clock.now();
         let identity = &claim.identity;
         if claim.owed
-            && let Some(older) = self.owed.find(identity)
-            && let Some(entry) = self.shard(half(&older)).entries.get(&half(&older))
-            && entry.is_owed(now)
-            && let Some(found) = entry.found(identity, now)
+            && let Some((older, found)) = self.owed_before(claim, now)
         {
             return Ok(Claimed::Owed(older, found));
         }

@@ -15,17 +15,19 @@ pub(super) struct Owed {
 }
 
 impl Owed {
-    /// A payment by the same buyer for the same request, other than this one, that may be owed.
-    pub(super) fn find(&self, identity: &Identity) -> Option<Key> {
+    /// The payments by the same buyer for the same request, other than this one and those that it has passed, that may be
+    /// owed.
+    pub(super) fn find(&self, identity: &Identity, passed: &[Key]) -> Vec<Key> {
         if self.length.load(Ordering::Relaxed) == 0 {
-            return None;
+            return Vec::new();
         }
         let mut request = [0; 16];
         request.copy_from_slice(&identity.request.as_bytes()[..16]);
         lock(&self.index)
             .range((request, [0; 16])..=(request, [0xff; 16]))
             .map(|(_, key)| *key)
-            .find(|key| *key != identity.key)
+            .filter(|key| *key != identity.key && !passed.contains(key))
+            .collect()
     }
 
     /// Files an entry whose state has changed.

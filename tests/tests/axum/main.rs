@@ -1,4 +1,6 @@
-//! The behaviours over axum, in the layer style.
+//! The behaviours over axum, in the layer style; and what only axum has.
+
+mod own;
 
 use axum::Router;
 use axum::body::Body;
