@@ -75,6 +75,16 @@ pub async fn try_send(
     })
 }
 
+/// Sends what is no proper request, perhaps, and gets all that comes back until the server hangs up.
+pub async fn send_raw(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    // A server that hangs up on what it has not read resets the connection.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
 /// A connection by hand, for leaving in the middle of things.
 #[derive(Debug)]
 pub struct Connection {

@@ -1,6 +1,7 @@
 //! The behaviours. What one of them says is true of every framework, or it is not tested.
 
 pub mod books;
+pub mod bypass;
 pub mod challenge;
 pub mod concurrent;
 pub mod disconnect;
@@ -128,6 +129,12 @@ macro_rules! behaviours {
                 that_cannot_commit_learn_it_later,
                 are_closed_by_draining,
                 that_are_open_are_told_by_draining,
+            ];
+            bypass: [
+                is_no_other_spelling_of_a_path,
+                is_no_other_method,
+                is_no_header_that_names_another_path,
+                is_no_cheaper_neighbour,
             ];
         }
     };

@@ -144,19 +144,21 @@ pub async fn can_be_an_upgraded_connection<A: App>() {
         let upgrade = hyper::upgrade::on(&mut request);
         tokio::spawn(async move {
             use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-            let mut io = hyper_util::rt::TokioIo::new(upgrade.await.unwrap());
+            // Where there is none, the connection is that of the bodies.
+            let Ok(upgraded) = upgrade.await else { return };
+            let mut io = hyper_util::rt::TokioIo::new(upgraded);
             let mut word = [0; 4];
             io.read_exact(&mut word).await.unwrap();
             io.write_all(&word).await.unwrap();
         });
-        let mut response = Response::new(body(""));
+        let mut response = Response::new(request.into_body());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         response
             .headers_mut()
             .insert("connection", HeaderValue::from_static("upgrade"));
         response
             .headers_mut()
-            .insert("upgrade", HeaderValue::from_static("echo"));
+            .insert("upgrade", HeaderValue::from_static("websocket"));
         Ok(response)
     });
     let shop = Shop::builder()
@@ -168,7 +170,7 @@ pub async fn can_be_an_upgraded_connection<A: App>() {
     ask.headers_mut()
         .insert("connection", HeaderValue::from_static("upgrade"));
     ask.headers_mut()
-        .insert("upgrade", HeaderValue::from_static("echo"));
+        .insert("upgrade", HeaderValue::from_static("websocket"));
     let mut connection = Connection::open(shop.address(), &ask).await;
     let head = connection.read_head().await.to_lowercase();
     assert!(head.starts_with("http/1.1 101"), "{head}");

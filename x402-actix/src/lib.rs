@@ -1,0 +1,125 @@
+//! Paid routes for [actix-web](actix_web), with x402.
+//!
+//! ```
+//! use actix_web::http::StatusCode;
+//! use actix_web::test::{TestRequest, call_service, init_service};
+//! use actix_web::{App, web};
+//! use x402_actix::{Payment, X402};
+//!
+//! /// Runs for requests whose payment is good, and for no others.
+//! async fn weather(payment: Payment) -> String {
+//!     format!("Sunny, 24 °C. Thank you, {}!", payment.payer())
+//! }
+//!
+//! # #[actix_web::main]
+//! # async fn main() -> Result<(), x402_actix::ConfigError> {
+//! // Play money, moved by a facilitator in the process. For real money, see `X402::builder`.
+//! let x402 = X402::local().build()?;
+//! let price = x402.price("$0.01")?;
+//! let app = App::new()
+//!     .service(web::resource("/weather").wrap(price).get(weather))
+//!     .route("/free", web::get().to(async || "tea"));
+//!
+//! let app = init_service(app).await;
+//! let response = call_service(&app, TestRequest::get().uri("/weather").to_request()).await;
+//! assert_eq!(response.status(), StatusCode::PAYMENT_REQUIRED);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Prices
+//!
+//! [`X402::price`] and [`X402::route`] make a [`Paid`]: a middleware for a resource, a scope or an app, and for the `wrap`
+//! of a route attribute. What it is wrapped around is sold as a whole, what is not found there included: that costs
+//! nothing, but it is asked for first. So wrap resources rather than scopes. A resource has its price for all methods;
+//! what is sold is named by the URL that the client asked for, in whatever scope.
+//!
+//! # Servers
+//!
+//! Build the seller once, before the server, and clone it into the workers. They share one ledger and one facilitator, and
+//! what has to outlive them runs where the seller was built. When the server has stopped, wait for it:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use actix_web::{App, HttpServer, web};
+//! use x402_actix::X402;
+//!
+//! #[actix_web::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let x402 = X402::local().build()?;
+//!     let price = x402.price("$0.01")?;
+//!     let app = move || {
+//!         let weather = web::resource("/weather").wrap(price.clone());
+//!         App::new().service(weather.get(async || "Sunny, 24 °C."))
+//!     };
+//!     HttpServer::new(app).bind("127.0.0.1:3000")?.run().await?;
+//!     x402.drain(Duration::from_secs(30)).await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Extractors
+//!
+//! [`Payment`] is who paid, and how much. `Option<Payment>` is for routes that are free at times. [`Receipt`] is there if
+//! the money has moved before the handler runs.
+//!
+//! # What is different in actix
+//!
+//! * An error that an inner middleware returns goes through to the outer ones as it is, and gives the payment back. If it is
+//!   an error in name only, and renders as a redirect or a success, it is sold like any other answer.
+//! * A middleware around a price must not keep a clone of the `HttpRequest` while it calls on: actix panics then, as it
+//!   does in scopes. The connection ends, and the payment is given back.
+//! * A client that closes its side of an HTTP/1 connection is not gone for actix, unless
+//!   [`HttpServer::h1_allow_half_closed`](actix_web::HttpServer::h1_allow_half_closed) says so. Until then its handler
+//!   works on, and is paid.
+//! * There are no trailers.
+//! * [`RequestHead::extensions`](price::RequestHead::extensions) is empty: those of actix belong to one worker.
+//!
+//! # More
+//!
+//! Everything else is in the engine, which this crate shows again: [`x402_tower`].
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod answer;
+mod extract;
+pub mod gate;
+mod log;
+mod paid;
+mod paid_handler;
+mod seller;
+mod strip;
+
+pub use x402_tower::facilitator;
+pub use x402_tower::ledger;
+#[cfg(feature = "local")]
+pub use x402_tower::local;
+pub use x402_tower::money;
+pub use x402_tower::price;
+#[cfg(feature = "testing")]
+pub use x402_tower::testing;
+pub use x402_tower::{ConfigError, Declaration, Priced, Settle, cors};
+
+#[cfg(any(feature = "reqwest", feature = "hyper"))]
+pub use x402_tower::facilitator::HttpFacilitator;
+
+/// Puts a price on a handler.
+#[cfg(feature = "macros")]
+pub use x402_macros::paid_actix as paid;
+#[cfg(feature = "macros")]
+pub use x402_macros::price;
+
+pub use self::extract::{NotPaid, NotSettled, Payment, Receipt};
+pub use self::paid::Paid;
+pub use self::seller::{Builder, RouteBuilder, X402};
+
+/// What attributes expand to. Not for anybody else.
+#[doc(hidden)]
+pub mod __private {
+    pub use actix_web;
+
+    pub use crate::answer::Answer;
+    pub use crate::paid_handler::{Called, Gated, PaidFuture, call};
+    pub use crate::strip::{Strip, Stripping};
+}
