@@ -1,4 +1,4 @@
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Attribute, Meta};
 
@@ -14,6 +14,7 @@ pub(crate) const FRAMEWORK: Framework = Framework {
 /// A handler that is the user's function behind its price, and that can still be called like it.
 fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
     let private = quote!(#root::__private);
+    let actix = quote!(#private::actix_web);
     let (name, arguments, parameters) = (&handler.name, &handler.arguments, handler.parameters());
     let called = handler.called();
     // What has no name is put into a box that has one.
@@ -25,17 +26,30 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
         (handler.output.clone(), called)
     };
     let answer = boxed(&output);
+    // If it is no answer, the compiler says so here, and better than where the handler is used.
+    let is_answer = quote_spanned! {handler.output_span()=>
+        const _: () = {
+            const fn __x402_is_answer<__X402Answer: #actix::Responder>() {}
+            __x402_is_answer::<#output>()
+        };
+    };
     let direct = direct(handler, &output, &called);
     quote! {
-        type __X402Arguments = (#(#arguments,)*);
         type __X402Pointer = fn(#(#arguments),*) -> #answer;
 
         fn __x402_erased(#(#parameters: #arguments),*) -> #answer {
             ::std::boxed::Box::pin(async move { #called })
         }
 
+        #is_answer
+
+        // What is wrong with arguments shows where the handler is used, as it does for functions.
         #[allow(deprecated)]
-        impl #private::actix_web::Handler<#private::Gated<__X402Arguments>> for #name {
+        impl<__X402Arguments> #actix::Handler<#private::Gated<__X402Arguments>> for #name
+        where
+            __X402Arguments: #actix::FromRequest + 'static,
+            __X402Pointer: #actix::Handler<__X402Arguments, Output: #actix::Responder>,
+        {
             type Output = <Self::Future as ::core::future::Future>::Output;
             type Future = #private::PaidFuture<__X402Pointer, __X402Arguments>;
 
@@ -64,8 +78,7 @@ fn direct(handler: &Handler, output: &TokenStream, called: &TokenStream) -> Toke
         (output.clone(), called.clone())
     };
     // The compiler points here if the handler is more public than its types.
-    let span = Span::call_site().located_at(name.span());
-    quote_spanned! {span=>
+    quote_spanned! {handler.span()=>
         #[allow(deprecated)]
         impl ::core::ops::Deref for #name {
             type Target = dyn ::core::ops::Fn(#(#arguments),*) -> #output;

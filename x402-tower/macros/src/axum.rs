@@ -1,4 +1,4 @@
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use crate::expand::Framework;
@@ -18,14 +18,16 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
     let called = handler.called();
     let answer = boxed(&response);
     let direct = direct(handler, &response, &axum);
+    let into_response = into_response(handler, &called, &axum);
+    let erased = quote_spanned! {handler.span()=>
+        fn __x402_erased(#(#parameters: #arguments),*) -> #answer {
+            ::std::boxed::Box::pin(async move { #into_response })
+        }
+    };
     quote! {
         type __X402Pointer = fn(#(#arguments),*) -> #answer;
 
-        fn __x402_erased(#(#parameters: #arguments),*) -> #answer {
-            ::std::boxed::Box::pin(async move {
-                #axum::response::IntoResponse::into_response(#called)
-            })
-        }
+        #erased
 
         #[allow(deprecated)]
         impl<__X402Arguments, __X402State> #axum::handler::Handler<__X402Arguments, __X402State> for #name
@@ -61,8 +63,7 @@ fn direct(handler: &Handler, response: &TokenStream, axum: &TokenStream) -> Toke
     let (name, arguments, parameters) = (&handler.name, &handler.arguments, handler.parameters());
     let called = handler.called();
     let (output, called) = if handler.is_opaque() {
-        let called = quote!(#axum::response::IntoResponse::into_response(#called));
-        (response, called)
+        (response, into_response(handler, &called, axum))
     } else {
         (&handler.output, called)
     };
@@ -73,8 +74,7 @@ fn direct(handler: &Handler, response: &TokenStream, axum: &TokenStream) -> Toke
         (output.clone(), called)
     };
     // The compiler points here if the handler is more public than its types.
-    let span = Span::call_site().located_at(name.span());
-    quote_spanned! {span=>
+    quote_spanned! {handler.span()=>
         #[allow(deprecated)]
         impl ::core::ops::Deref for #name {
             type Target = dyn ::core::ops::Fn(#(#arguments),*) -> #output;
@@ -87,6 +87,10 @@ fn direct(handler: &Handler, response: &TokenStream, axum: &TokenStream) -> Toke
             }
         }
     }
+}
+
+fn into_response(handler: &Handler, called: &TokenStream, axum: &TokenStream) -> TokenStream {
+    quote_spanned!(handler.output_span()=> #axum::response::IntoResponse::into_response(#called))
 }
 
 fn boxed(output: &TokenStream) -> TokenStream {

@@ -53,6 +53,7 @@ pub(crate) fn attribute(
     let warnings = args
         .warnings
         .iter()
+        .filter(|_| errors.is_empty())
         .map(|warning| warning.to_tokens(&lints));
     let cfgs = attributes
         .iter()

@@ -1,5 +1,5 @@
-use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::{ToTokens as _, format_ident, quote};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::{
@@ -69,8 +69,21 @@ impl Handler {
     /// The call of the user's function with these parameters, awaited if it has to be.
     pub(crate) fn called(&self) -> TokenStream {
         let (name, parameters) = (&self.name, self.parameters());
-        let awaited = self.is_async.then(|| quote!(.await));
-        quote!(#name(#(#parameters),*) #awaited)
+        let span = self.output_span();
+        let awaited = self.is_async.then(|| quote_spanned!(span=> .await));
+        quote_spanned!(span=> #name(#(#parameters),*) #awaited)
+    }
+
+    /// Our code, which the compiler shows as the user's name of the handler where something is wrong with it.
+    pub(crate) fn span(&self) -> Span {
+        Span::call_site().located_at(self.name.span())
+    }
+
+    /// The same, shown as what the handler gives.
+    pub(crate) fn output_span(&self) -> Span {
+        let output = self.output.clone().into_iter().next();
+        let span = output.map_or_else(|| self.name.span(), |token| token.span());
+        Span::call_site().located_at(span)
     }
 
     /// Whether what it gives has no name.

@@ -119,7 +119,7 @@ fn place(network: Option<&Network>) -> String {
 /// What is wrong with a price that none of its tokens can say.
 fn unsayable(price: &Price, tokens: &[Arc<Asset>]) -> Option<String> {
     // The finest is the one that a price can be too fine for.
-    let finest = tokens.iter().max_by_key(|token| token.decimals);
+    let finest = tokens.iter().rev().max_by_key(|token| token.decimals);
     if let Some(token) = finest
         && let Err(error) = price.amount(token)
     {
