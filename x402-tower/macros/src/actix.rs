@@ -35,8 +35,10 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
     };
     let direct = direct(handler, &output, &called);
     quote! {
+        #[allow(clippy::type_complexity)]
         type __X402Pointer = fn(#(#arguments),*) -> #answer;
 
+        #[allow(clippy::too_many_arguments)]
         fn __x402_erased(#(#parameters: #arguments),*) -> #answer {
             ::std::boxed::Box::pin(async move { #called })
         }
@@ -79,7 +81,7 @@ fn direct(handler: &Handler, output: &TokenStream, called: &TokenStream) -> Toke
     };
     // The compiler points here if the handler is more public than its types.
     quote_spanned! {handler.span()=>
-        #[allow(deprecated)]
+        #[allow(deprecated, clippy::too_many_arguments, clippy::type_complexity)]
         impl ::core::ops::Deref for #name {
             type Target = dyn ::core::ops::Fn(#(#arguments),*) -> #output;
 

@@ -20,11 +20,13 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
     let direct = direct(handler, &response, &axum);
     let into_response = into_response(handler, &called, &axum);
     let erased = quote_spanned! {handler.span()=>
+        #[allow(clippy::too_many_arguments)]
         fn __x402_erased(#(#parameters: #arguments),*) -> #answer {
             ::std::boxed::Box::pin(async move { #into_response })
         }
     };
     quote! {
+        #[allow(clippy::type_complexity)]
         type __X402Pointer = fn(#(#arguments),*) -> #answer;
 
         #erased
@@ -75,7 +77,7 @@ fn direct(handler: &Handler, response: &TokenStream, axum: &TokenStream) -> Toke
     };
     // The compiler points here if the handler is more public than its types.
     quote_spanned! {handler.span()=>
-        #[allow(deprecated)]
+        #[allow(deprecated, clippy::too_many_arguments, clippy::type_complexity)]
         impl ::core::ops::Deref for #name {
             type Target = dyn ::core::ops::Fn(#(#arguments),*) -> #output;
 

@@ -20,8 +20,8 @@ pub(crate) struct Framework {
 /// Puts a price on a handler.
 pub(crate) fn attribute(
     framework: &Framework,
-    arguments: TokenStream,
-    item: TokenStream,
+    arguments: &TokenStream,
+    item: &TokenStream,
 ) -> TokenStream {
     let mut handler: Handler = match syn::parse2(item.clone()) {
         Ok(handler) => handler,
@@ -37,7 +37,7 @@ pub(crate) fn attribute(
         None => (framework.root)(),
     };
     if !args.moved && !handler.attributes.iter().all(is_passive) {
-        return moved(framework, handler, &args, &errors, arguments, &root);
+        return moved(framework, &handler, &args, &errors, arguments, &root);
     }
     let Handler {
         attributes,
@@ -97,10 +97,10 @@ pub(crate) fn attribute(
 /// it, and those that change the function have to see one.
 fn moved(
     framework: &Framework,
-    handler: Handler,
+    handler: &Handler,
     args: &Args,
     errors: &Errors,
-    arguments: TokenStream,
+    arguments: &TokenStream,
     root: &TokenStream,
 ) -> TokenStream {
     let mut attributes = handler.attributes.clone();
@@ -113,12 +113,12 @@ fn moved(
         name,
         function,
         ..
-    } = &handler;
+    } = handler;
     let priced = (is_struct && errors.is_empty()).then(|| {
         let cfgs = attributes
             .iter()
             .filter(|attribute| attribute.path().is_ident("cfg"));
-        let declaration = declaration(&handler, args, root);
+        let declaration = declaration(handler, args, root);
         quote! {
             #(#cfgs)*
             const _: () = {

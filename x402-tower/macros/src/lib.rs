@@ -20,16 +20,16 @@ mod price;
 
 use proc_macro::TokenStream;
 
-/// Puts a price on a handler of axum. Shown as `x402_axum::paid`.
+#[doc = include_str!("arguments.md")]
 #[proc_macro_attribute]
 pub fn paid_axum(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(&axum::FRAMEWORK, arguments.into(), item.into()).into()
+    expand::attribute(&axum::FRAMEWORK, &arguments.into(), &item.into()).into()
 }
 
-/// Puts a price on a handler of actix-web. Shown as `x402_actix::paid`.
+#[doc = include_str!("arguments.md")]
 #[proc_macro_attribute]
 pub fn paid_actix(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(&actix::FRAMEWORK, arguments.into(), item.into()).into()
+    expand::attribute(&actix::FRAMEWORK, &arguments.into(), &item.into()).into()
 }
 
 /// The text of a price, looked at when compiling. Shown as `x402_axum::price` and `x402_actix::price`.
