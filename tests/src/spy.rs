@@ -20,6 +20,9 @@ struct Inner {
     more: Notify,
     broken: AtomicBool,
     fail_commits: AtomicUsize,
+    /// Whose answers are held back.
+    held: Mutex<Option<Verb>>,
+    let_go: Notify,
 }
 
 /// What was written down.
@@ -58,6 +61,8 @@ impl Spy {
             more: Notify::new(),
             broken: AtomicBool::new(false),
             fail_commits: AtomicUsize::new(0),
+            held: Mutex::default(),
+            let_go: Notify::new(),
         }))
     }
 
@@ -103,6 +108,25 @@ impl Spy {
         self.0.fail_commits.store(times, Ordering::SeqCst);
     }
 
+    /// Does what it is asked and holds back the answer, for claims or for reruns.
+    pub fn hold(&self, verb: Verb) {
+        *self.0.held.lock().unwrap() = Some(verb);
+    }
+
+    /// Lets the answers go that are held back.
+    pub fn let_go(&self) {
+        *self.0.held.lock().unwrap() = None;
+        self.0.let_go.notify_waiters();
+    }
+
+    async fn answer(&self, verb: Verb) {
+        let go = self.0.let_go.notified();
+        self.note(verb);
+        if *self.0.held.lock().unwrap() == Some(verb) {
+            go.await;
+        }
+    }
+
     fn check(&self) -> Result<(), LedgerError> {
         match self.0.broken.load(Ordering::SeqCst) {
             true => Err(LedgerError::unavailable("the database at 10.0.0.7 is down")),
@@ -139,7 +163,7 @@ impl Ledger for Spy {
         self.check()?;
         let claimed = self.0.ledger.claim(claim).await?;
         if let Claimed::Fresh(_) = claimed {
-            self.note(Verb::Claim);
+            self.answer(Verb::Claim).await;
         }
         Ok(claimed)
     }
@@ -201,7 +225,7 @@ impl Ledger for Spy {
         self.check()?;
         let rerun = self.0.ledger.rerun(key, most, delivered).await?;
         if let Rerun::Granted(_) = rerun {
-            self.note(Verb::Rerun);
+            self.answer(Verb::Rerun).await;
         }
         Ok(rerun)
     }

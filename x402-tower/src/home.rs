@@ -43,6 +43,17 @@ impl Home {
         }
     }
 
+    /// Runs a future to its end: here as long as somebody waits for it, and as a task when nobody does any more.
+    pub(crate) fn surely<F>(&self, future: F) -> Surely<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        Surely {
+            home: self.clone(),
+            future: Some(Box::pin(future)),
+        }
+    }
+
     /// Runs a future to its end, here if it need not wait, else as a task. For code that cannot wait, such as a `Drop`.
     pub(crate) fn finish(&self, future: impl Future<Output = ()> + Send + 'static) {
         let mut future = Box::pin(future);
@@ -68,5 +79,35 @@ impl<F: Future> Future for Within<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         this.home.poll(this.future, cx)
+    }
+}
+
+/// See [`Home::surely`].
+pub(crate) struct Surely<T: Send + 'static> {
+    home: Home,
+    future: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+}
+
+impl<T: Send> Future for Surely<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = &mut *self;
+        let Some(future) = &mut this.future else {
+            panic!("polled after completion");
+        };
+        let output = this.home.poll(future.as_mut(), cx);
+        if output.is_ready() {
+            this.future = None;
+        }
+        output
+    }
+}
+
+impl<T: Send> Drop for Surely<T> {
+    fn drop(&mut self) {
+        if let Some(future) = self.future.take() {
+            drop(self.home.spawn(future));
+        }
     }
 }

@@ -60,6 +60,7 @@
 //! * [`X402`] is the seller: [`X402::builder`] says who is paid, where, and through whom.
 //! * [`X402::price`] and [`X402::price_with`] are layers with a fixed price and with one that depends on the request;
 //!   [`X402::route`] says everything else about a route: several options, when to settle, what is free.
+//! * [`X402::upto`] is a layer with a limit: the service says with a [`Meter`] how much of it is charged.
 //! * [`Payment`] is what the service finds in the extensions of a request.
 //! * [`facilitator`] is about who is asked; [`ledger`] about where payments are written down; [`local`] about developing
 //!   without a network; [`cors`] about pages in browsers; [`telemetry`] about being told.
@@ -95,7 +96,7 @@ mod till;
 
 pub use x402_money as money;
 
-pub use self::checkout::{AnswerHead, Payment, Reply, Settle};
+pub use self::checkout::{AnswerHead, Meter, MeterError, Payment, Reply, Settle, Usage};
 pub use self::digest::Digest;
 pub use self::seller::{Builder, ConfigError, Declaration, Priced, RouteBuilder, X402};
 

@@ -43,12 +43,6 @@ fn run(case: &str, times: &str) -> ExitCode {
 }
 
 fn report(check: bool) -> ExitCode {
-    if std::env::var_os("MEMORY").is_some() {
-        for row in memory::ALL {
-            println!("{} {}", row.title, row.measure());
-        }
-        return ExitCode::SUCCESS;
-    }
     let mut missed = Vec::new();
     let bare = measure::measure(Case::Bare);
     println!(
@@ -80,7 +74,7 @@ fn report(check: bool) -> ExitCode {
             "{:<42}{bytes:>8} bytes{:>24}≤ {} bytes",
             row.title, "", row.most
         );
-        if bytes > row.most {
+        if !row.most.allows(bytes) {
             missed.push(row.title);
         }
     }

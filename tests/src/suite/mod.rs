@@ -13,6 +13,7 @@ pub mod repeat;
 pub mod services;
 pub mod stream;
 pub mod tamper;
+pub mod upto;
 
 /// Makes a test of every behaviour, for one [`App`](crate::App).
 #[macro_export]
@@ -135,6 +136,28 @@ macro_rules! behaviours {
                 is_no_other_method,
                 is_no_header_that_names_another_path,
                 is_no_cheaper_neighbour,
+            ],
+            upto: [
+                offers_a_limit_in_version_2_alone,
+                charges_what_was_metered,
+                charges_the_limit_if_nothing_was_said,
+                charges_nothing_for_zero,
+                tells_the_handler_what_is_too_much,
+                ends_with_the_answer,
+                charges_nothing_for_errors,
+                wants_permit2_to_be_allowed,
+                is_asked_for_again_as_it_was,
+                is_looked_after_as_it_was,
+                is_witnessed_as_it_was,
+                is_verified_again_to_the_limit,
+                is_charged_once,
+                can_be_served_again,
+                is_not_mistaken_for_a_fixed_price,
+                shares_its_nonces_with_fixed_prices,
+                is_refused_whatever_was_changed,
+                is_settled_by_any_account_of_the_facilitator,
+                is_never_settled_before_serving,
+                can_be_what_a_price_function_says,
             ];
         }
     };

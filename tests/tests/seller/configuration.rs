@@ -144,7 +144,7 @@ async fn a_route_names_everything_that_is_wrong_with_it() {
         .or(Accept::new("$0.01").network("nowhere"))
         .or(Accept::new("$0.01").network("celo"))
         .or(Accept::new("1 NOSUCH"))
-        .or(Accept::new("$0.01").scheme("upto"))
+        .or(Accept::new("$0.01").scheme("barter"))
         .or(Accept::new("$0.01").pay_to(PAYEE))
         .or(Accept::new("$0.01").network("base").pay_to("0x12"))
         .or(Accept::new("$0.0000001"))
@@ -167,7 +167,7 @@ async fn a_route_names_everything_that_is_wrong_with_it() {
             "nowhere",
             "nobody is paid on eip155:42220",
             "NOSUCH",
-            "`upto`",
+            "`barter`",
             "needs a network",
             "0x12",
             "0.0000001",

@@ -139,21 +139,29 @@ fn evm(text: &str) -> Result<[u8; 20], AddressErrorKind> {
 fn unchecked_evm(text: &str) -> Option<[u8; 20]> {
     let digits = text.strip_prefix("0x")?.as_bytes();
     let digits: &[u8; 40] = digits.try_into().ok()?;
+    let (pairs, _) = digits.as_chunks::<2>();
     let mut bytes = [0; 20];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+    let mut all = 0;
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        let (high, low) = (NIBBLES[usize::from(*high)], NIBBLES[usize::from(*low)]);
+        all |= high | low;
+        *byte = high << 4 | low;
     }
-    Some(bytes)
+    (all <= 0xf).then_some(bytes)
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
+/// What each character is as a digit; more than 15 if it is none.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [0xff; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = DIGITS[value as usize];
+        nibbles[digit as usize] = value;
+        nibbles[digit.to_ascii_uppercase() as usize] = value;
+        value += 1;
     }
-}
+    nibbles
+};
 
 /// EIP-55: a letter is upper-case where the hash of the lower-case digits has a digit of eight or more.
 fn checksummed(bytes: &[u8; 20]) -> [u8; 42] {

@@ -77,6 +77,12 @@ impl Amount {
         (carry == 0).then_some(Self { limbs })
     }
 
+    /// The quotient by a small number, rounded down, unless that number is zero.
+    #[must_use]
+    pub fn checked_div(self, divisor: u64) -> Option<Self> {
+        (divisor != 0).then(|| self.div_rem(divisor).0)
+    }
+
     /// This quantity of a token with so many decimals, as people write it.
     ///
     /// ```
@@ -297,6 +303,8 @@ mod tests {
             let (wide_a, wide_b) = (u128::from(a), u128::from(b));
             prop_assert_eq!(Amount::from(a).checked_add(b.into()), Some(Amount::from(wide_a + wide_b)));
             prop_assert_eq!(Amount::from(a).checked_mul(b), Some(Amount::from(wide_a * wide_b)));
+            prop_assert_eq!(Amount::from(a).checked_div(b), a.checked_div(b).map(Amount::from));
+            prop_assert_eq!(Amount::from(wide_a * wide_b).checked_div(b), (b != 0).then(|| a.into()));
             prop_assert_eq!(Amount::from(a).checked_sub(b.into()), a.checked_sub(b).map(Amount::from));
             prop_assert_eq!(Amount::from(a).cmp(&b.into()), a.cmp(&b));
             prop_assert_eq!(Amount::from(wide_a * wide_b).to_string(), (wide_a * wide_b).to_string());

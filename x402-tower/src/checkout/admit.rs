@@ -11,26 +11,27 @@ use super::flights::Seat;
 use super::guard::{Claim, Handover};
 use super::identify::{self, Identified};
 use super::known::{self, Body, Claimant, Compared, Known};
+use super::meter::Meter;
 use super::payment::{Facts, Payment};
 use super::policy::Policy;
 use super::refusal::Refusal;
 use super::reply::{Reply, reply};
+use super::take::{self, Again, Taken};
 use super::tender::{self, Tender};
 use super::verify::{Verified, verify};
 use super::{call, matching, quoted, window};
 use crate::Digest;
 use crate::clock::timeout;
 use crate::digest::Hasher;
-use crate::facilitator::{Expected, Reason};
+use crate::facilitator::{Expected, PaymentCall, Reason};
 use crate::ledger::{
-    self, BodyDigest, Claimed, Found, Identity, Intent, Ledger as _, LedgerError, Receipt, Rerun,
-    Standing,
+    self, BodyDigest, Found, Identity, Ledger as _, LedgerError, Receipt, Standing,
 };
 use crate::log::{self, Chain};
 use crate::money::Amount;
-use crate::price::Terms;
+use crate::price::{Pick, Terms};
 use crate::proto::Version;
-use crate::scheme::{Key, Offer};
+use crate::scheme::Key;
 use crate::till::Till;
 
 /// A request that brings a payment.
@@ -95,7 +96,7 @@ pub(crate) enum Admission {
     /// It has become free.
     Free,
     /// Let the handler run, and settle if its answer is worth it.
-    Serve(Box<Sale>),
+    Serve(Sale),
     /// Let the handler run: the money has moved.
     Deliver(Box<Paid>),
     /// The request does not reach the handler.
@@ -107,15 +108,23 @@ pub(crate) enum Admission {
 /// A payment that is claimed and found good: the right to be served.
 #[derive(Debug)]
 pub(crate) struct Sale {
-    pub(crate) asked: Asked,
+    pub(crate) paying: Box<Paying>,
+    pub(crate) good: Box<Good>,
     pub(crate) verified: Verified,
     pub(crate) claim: Claim,
-    pub(crate) intent: Intent,
-    pub(crate) offer: Arc<Offer>,
-    pub(crate) terms: Arc<Terms>,
-    pub(crate) usable_until: Duration,
     pub(crate) payment: Payment,
-    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// A payment that fits what is asked for, as far as can be told without asking anybody.
+#[derive(Debug)]
+pub(crate) struct Good {
+    pub(crate) identified: Identified,
+    pub(crate) offer: Pick,
+    pub(crate) terms: Arc<Terms>,
+    pub(crate) call: PaymentCall,
+    /// How much the call is about: all that was agreed to, until something else is metered.
+    pub(crate) amount: Amount,
+    pub(crate) usable_until: Duration,
     pub(crate) seat: Seat,
 }
 
@@ -134,7 +143,7 @@ pub(crate) async fn admit(paying: Box<Paying>) -> Admission {
     let mut terms = None;
     match decide(&paying, &mut terms).await {
         Ok(Step::Free) => Admission::Free,
-        Ok(Step::Serve(served)) => Admission::Serve(Box::new(served.sale(*paying))),
+        Ok(Step::Serve(served)) => Admission::Serve(served.sale(paying)),
         Ok(Step::Deliver(delivered)) => Admission::Deliver(Box::new(delivered.paid(*paying))),
         Ok(Step::Reply(reply)) => Admission::Reply(reply),
         Ok(Step::CompareBody(first)) => Admission::CompareBody(first, paying),
@@ -159,7 +168,22 @@ enum Step {
     CompareBody(BodyDigest),
 }
 
+/// What has come of the free checks.
+enum Looked {
+    /// It is known already what to do.
+    Decided(Step),
+    Good(Box<Good>),
+}
+
 async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, Refusal> {
+    match look(paying, seen).await? {
+        Looked::Decided(step) => Ok(step),
+        Looked::Good(good) => claim(paying, good).await,
+    }
+}
+
+/// Everything that costs nothing and moves nothing.
+async fn look(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Looked, Refusal> {
     let asked = &paying.asked;
     let policy = &asked.policy;
     let till = &policy.till;
@@ -181,23 +205,35 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
                 claimant: Claimant::SamePayment,
             };
             if let Some(step) = Box::pin(known.answer(&candidate.identity, found)).await? {
-                return Ok(step);
+                return Ok(Looked::Decided(step));
             }
         }
     }
 
     let Some(terms) = policy.terms(asked.head.as_ref()).await? else {
-        return Ok(Step::Free);
+        return Ok(Looked::Decided(Step::Free));
     };
     *seen = Some(Arc::clone(&terms));
+    judge(paying, &tender, candidates, terms).map(Looked::Good)
+}
+
+/// Whether a payment that nobody knows yet is one that is asked for, and could be settled in time.
+fn judge(
+    paying: &Paying,
+    tender: &Tender<'_>,
+    candidates: Vec<Identified>,
+    terms: Arc<Terms>,
+) -> Result<Box<Good>, Refusal> {
+    let asked = &paying.asked;
+    let policy = &asked.policy;
+    let till = &policy.till;
     let supported = till.supported.heard();
-    let supported = supported.as_deref();
-    let (identified, offer) = quoted::find(asked, &tender, &terms, &candidates, supported)
+    let (identified, offer) = quoted::find(asked, tender, &terms, candidates, supported.as_deref())
         .ok_or(Refusal::NotAccepted(identify::MISMATCH))?;
     let authorization = &identified.authorization;
 
     let now = till.now();
-    let flaw = matching::flaw(identified, &offer.offer).or_else(|| {
+    let flaw = matching::flaw(&identified, &offer.offer).or_else(|| {
         window::flaw(
             authorization,
             now,
@@ -217,10 +253,29 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
         .flights
         .board(&authorization.payer)
         .ok_or(Refusal::TooManyOfPayer)?;
-    let call = call::call(asked, &tender, &offer).map_err(|error| {
+    let call = call::call(asked, tender, &offer).map_err(|error| {
         log::info!("a payment cannot be passed on"; error = Chain(&error));
         Refusal::Unreadable("the payment header does not hold the JSON of a payment")
     })?;
+    Ok(Box::new(Good {
+        amount: authorization.amount,
+        usable_until: window::usable_until(authorization, now, policy.max_timeout_seconds),
+        identified,
+        offer,
+        terms,
+        call,
+        seat,
+    }))
+}
+
+/// Claims a payment for this request, and has it verified.
+async fn claim(paying: &Paying, good: Box<Good>) -> Result<Step, Refusal> {
+    let policy = &paying.asked.policy;
+    let till = &policy.till;
+    let Good {
+        identified, call, ..
+    } = &*good;
+    let authorization = &identified.authorization;
     let expected = Expected::new(
         &*identified.scheme,
         &identified.asset.network,
@@ -228,25 +283,22 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
         authorization.amount,
     );
 
-    let usable_until = window::usable_until(authorization, now, policy.max_timeout_seconds);
     let mut request = ledger::Claim::new(
         identified.identity.clone(),
-        usable_until.saturating_sub(now),
-        usable_until,
+        good.usable_until.saturating_sub(till.now()),
+        good.usable_until,
     );
     request.owed = policy.owed;
     request.most_aborted = till.limits.aborted;
     let mut payer_proved = false;
-    let token = loop {
-        match till
-            .ledger
-            .claim(&request)
+    let claim = loop {
+        match take::claim(till, &request)
             .await
             .map_err(|error| unavailable(&error))?
         {
-            Claimed::Fresh(token) => break token,
-            Claimed::Exhausted => return Err(Refusal::TooManyAborted),
-            Claimed::Known(found) => {
+            Taken::Ours(claim) => break claim,
+            Taken::Exhausted => return Err(Refusal::TooManyAborted),
+            Taken::Known(found) => {
                 let known = Payer {
                     paying,
                     identified,
@@ -257,9 +309,9 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
                 }
             }
             // The buyer signs anew for something that was paid for and not delivered.
-            Claimed::Owed(older, _) => {
+            Taken::Owed(older) => {
                 if !payer_proved {
-                    match verify(till, &call, &expected).await {
+                    match Box::pin(verify(till, call, &expected)).await {
                         Ok(_) => {}
                         Err(rejected) if rejected.payer_proved => {}
                         Err(rejected) => return Err(rejected.refusal),
@@ -280,71 +332,44 @@ async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, 
             }
         }
     };
-    let claim = Claim::new(Arc::clone(till), token);
 
-    let verified = match verify(till, &call, &expected).await {
+    let verified = match verify(till, call, &expected).await {
         Ok(verified) => verified,
         Err(rejected) => {
-            claim.release().await;
+            Box::pin(claim.release()).await;
             return Err(rejected.refusal);
         }
     };
-    let intent = Intent::new(
-        call,
-        Arc::clone(&offer.scheme),
-        identified.asset.network.clone(),
-        authorization.payer.clone(),
-        authorization.amount,
-        authorization.valid_before,
-    );
     Ok(Step::Serve(Served {
         payment: payment(paying, identified, authorization.amount, None),
         verified,
         claim,
-        intent,
-        offer: Arc::clone(&offer.offer),
-        terms,
-        usable_until,
-        seat,
+        good,
     }))
 }
 
-/// What a [`Sale`] is made of.
+/// A [`Sale`] without the request that it is for.
 struct Served {
+    good: Box<Good>,
     verified: Verified,
     claim: Claim,
-    intent: Intent,
-    offer: Arc<Offer>,
-    terms: Arc<Terms>,
-    usable_until: Duration,
     payment: Payment,
-    seat: Seat,
 }
 
 impl Served {
-    fn sale(self, paying: Paying) -> Sale {
+    fn sale(self, paying: Box<Paying>) -> Sale {
         let Self {
+            good,
             verified,
             claim,
-            intent,
-            offer,
-            terms,
-            usable_until,
             payment,
-            seat,
         } = self;
-        let Paying { asked, permit, .. } = paying;
         Sale {
-            asked,
+            paying,
+            good,
             verified,
             claim,
-            intent,
-            offer,
-            terms,
-            usable_until,
             payment,
-            permit,
-            seat,
         }
     }
 }
@@ -422,25 +447,24 @@ impl Payer<'_> {
                     let age = till.now().saturating_sub(answer.given_at).as_secs();
                     let mut reply = Reply::kept(answer, &receipt, self.paying.version, age);
                     // If this is the first time that it arrives, that has to be noted.
-                    if let Rerun::Granted(token) = self.take(&identity.key).await? {
-                        reply.handover = Some(Handover::new(Arc::clone(till), token));
+                    if let Again::Granted(handover) = self.take(identity.key).await? {
+                        reply.handover = Some(handover);
                     }
                     return Ok(Some(Step::Reply(Box::new(reply))));
                 }
-                Known::Rerun(receipt, amount) => match self.take(&identity.key).await? {
-                    Rerun::Granted(token) => {
+                Known::Rerun(receipt, amount) => match self.take(identity.key).await? {
+                    Again::Granted(handover) => {
                         let payment =
                             payment(self.paying, self.identified, amount, Some(receipt.clone()));
-                        let handover = Handover::new(Arc::clone(till), token);
                         let delivered = Delivered {
                             receipt,
-                            handover,
+                            handover: *handover,
                             payment,
                         };
                         return Ok(Some(Step::Deliver(Box::new(delivered))));
                     }
-                    Rerun::Busy => {}
-                    Rerun::Denied => return Err(Refusal::Gone(receipt)),
+                    Again::Busy => {}
+                    Again::Denied => return Err(Refusal::Gone(receipt)),
                 },
                 Known::Wait => {}
             }
@@ -451,11 +475,9 @@ impl Payer<'_> {
         }
     }
 
-    async fn take(&self, key: &Key) -> Result<Rerun, Refusal> {
-        let till = self.till();
+    async fn take(&self, key: Key) -> Result<Again, Refusal> {
         let delivered = self.claimant == Claimant::SamePayment;
-        till.ledger
-            .rerun(key, till.limits.reruns, delivered)
+        take::rerun(self.till(), key, delivered)
             .await
             .map_err(|error| unavailable(&error))
     }
@@ -507,7 +529,12 @@ fn payment(
     receipt: Option<Receipt>,
 ) -> Payment {
     let authorization = &identified.authorization;
-    let to_settle = paying.asked.policy.budgets.to_settle();
+    let Policy { till, budgets, .. } = &*paying.asked.policy;
+    let meter = || {
+        let most = authorization.amount;
+        Meter::new(Arc::clone(&identified.asset), most, &till.list.registry)
+    };
+    let to_settle = budgets.to_settle();
     Payment::new(Facts {
         payer: authorization.payer.clone(),
         asset: Arc::clone(&identified.asset),
@@ -517,6 +544,7 @@ fn payment(
         version: paying.version,
         settle_before: Duration::from_secs(authorization.valid_before.saturating_sub(to_settle)),
         receipt,
+        meter: identified.scheme.is_metered().then(meter),
     })
 }
 

@@ -91,10 +91,9 @@ impl<'a> Place<'a> {
             );
             return reply::reply(&Refusal::Unavailable, self.version);
         }
-        let (error, error_v1) = reply::challenge_errors(refusal);
-        let origin = self.origin();
         let issue = till.seal.issue(now);
-        let challenge = prepared.challenge(error, &origin, self.target, |offer| {
+        let why = reply::why(refusal);
+        let challenge = prepared.challenge(&why, &self.origin(), self.target, |offer| {
             let purpose = match self.policy.pricing {
                 Pricing::Fixed(_) => Purpose::Challenge,
                 Pricing::Dynamic(_) => {
@@ -104,8 +103,7 @@ impl<'a> Place<'a> {
             };
             issue.reference(&purpose)
         });
-        let demand = prepared.challenge_v1(error_v1, &origin, self.target);
-        reply::challenge(refusal, self.version, challenge, demand)
+        reply::challenge(refusal, self.version, challenge)
     }
 
     /// What the references of challenges are good for where prices move: these terms, and this request.

@@ -15,11 +15,11 @@ use crate::scheme::{Authorization, Scheme};
 
 /// A payment that could be one of ours: who signed what, with which token.
 #[derive(Debug)]
-pub(super) struct Identified {
-    pub(super) scheme: Arc<dyn Scheme>,
-    pub(super) asset: Arc<Asset>,
-    pub(super) authorization: Authorization,
-    pub(super) identity: Identity,
+pub(crate) struct Identified {
+    pub(crate) scheme: Arc<dyn Scheme>,
+    pub(crate) asset: Arc<Asset>,
+    pub(crate) authorization: Authorization,
+    pub(crate) identity: Identity,
 }
 
 /// The reason for a payment that is for something else than what is asked for.

@@ -6,28 +6,33 @@
 mod admit;
 mod arrive;
 mod asked;
+mod bill;
 mod call;
 mod flights;
 mod guard;
 mod identify;
 mod known;
 mod matching;
+mod meter;
 mod payment;
 mod policy;
 mod quoted;
 mod refusal;
 mod reply;
 mod seen;
+mod take;
 mod tender;
 mod verify;
 mod window;
 
-pub(crate) use self::admit::{Admission, BodyProblem, Paid, Paying, Sale, admit};
+pub(crate) use self::admit::{Admission, BodyProblem, Good, Paid, Paying, Sale, admit};
 pub(crate) use self::arrive::{Arrival, Brought, arrive, ask};
 pub(crate) use self::asked::Asked;
-pub(crate) use self::flights::Flights;
+pub(crate) use self::bill::Bill;
+pub(crate) use self::flights::{Flights, Seat};
 pub(crate) use self::guard::{Claim, Handover, deliver, release};
 pub(crate) use self::known::{failed_receipt, open_receipt};
+pub use self::meter::{Meter, MeterError, Usage};
 #[cfg(feature = "testing")]
 pub(crate) use self::payment::Facts;
 pub use self::payment::Payment;

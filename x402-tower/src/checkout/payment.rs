@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::meter::Meter;
 use crate::ledger::Receipt;
 use crate::money::{Address, Amount, Asset, Network};
 use crate::proto::Version;
@@ -33,6 +34,7 @@ pub(crate) struct Facts {
     pub(crate) version: Version,
     pub(crate) settle_before: Duration,
     pub(crate) receipt: Option<Receipt>,
+    pub(crate) meter: Option<Meter>,
 }
 
 impl Payment {
@@ -61,7 +63,7 @@ impl Payment {
         &self.0.asset
     }
 
-    /// How much is paid, in the smallest unit of the token.
+    /// How much is paid, in the smallest unit of the token; if there is a [`Payment::meter`], no more than this.
     pub fn amount(&self) -> Amount {
         self.0.amount
     }
@@ -85,6 +87,12 @@ impl Payment {
     /// answer is given again.
     pub fn receipt(&self) -> Option<&Receipt> {
         self.0.receipt.as_ref()
+    }
+
+    /// Says how much is charged, where the price was only a limit. The handler finds it in the extensions of the request
+    /// too. If this answer is given again the money has moved, and nothing that is said counts.
+    pub fn meter(&self) -> Option<&Meter> {
+        self.0.meter.as_ref()
     }
 
     /// When, since 1970, it becomes too late to settle: an answer that comes later is not paid for, and not given out.

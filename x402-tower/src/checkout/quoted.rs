@@ -14,25 +14,27 @@ use crate::scheme::Offer;
 
 /// The offer that a payment is for, and which of its candidates it is then: an offer that is made now or was not long ago
 /// or, failing that, the one that was made for the same request.
-pub(super) fn find<'a>(
+pub(super) fn find(
     asked: &Asked,
     tender: &Tender<'_>,
     terms: &Terms,
-    candidates: &'a [Identified],
+    mut candidates: Vec<Identified>,
     supported: Option<&SupportedResponse>,
-) -> Option<(&'a Identified, Pick)> {
-    if let (Some(offer), [candidate]) = (&tender.repeated, candidates) {
-        return Some((candidate, offer.clone()));
+) -> Option<(Identified, Pick)> {
+    if let Some(offer) = &tender.repeated {
+        return Some((candidates.pop()?, offer.clone()));
     }
     let find_in = |prepared: Arc<Prepared>| {
-        candidates.iter().find_map(|candidate| {
+        candidates.iter().enumerate().find_map(|(at, candidate)| {
             let prepared = Arc::clone(&prepared);
             let offer = matching::find(prepared, &tender.presented, candidate, supported)?;
-            Some((candidate, offer))
+            Some((at, offer))
         })
     };
     let lately = terms.lately().into_iter().find_map(find_in);
-    lately.or_else(|| find_in(earlier(asked, tender, candidates, supported)?))
+    let (at, offer) =
+        lately.or_else(|| find_in(earlier(asked, tender, &candidates, supported)?))?;
+    Some((candidates.swap_remove(at), offer))
 }
 
 /// The offer that the payment's reference was made for. Nothing of it is remembered: the reference vouches for what the

@@ -1,15 +1,16 @@
 //! The one table from refusals to answers.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::guard::Handover;
 use super::refusal::Refusal;
 use crate::cors;
 use crate::ledger::{KeptAnswer, Receipt};
 use crate::money::Network;
+use crate::price::{Challenge, Why};
 use crate::proto::header::{
-    PAYMENT_REQUIRED, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE, append_text, encode,
+    PAYMENT_REQUIRED, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE, encode, escaped,
 };
 use crate::proto::{SettleResponse, Version};
 
@@ -18,16 +19,12 @@ use crate::proto::{SettleResponse, Version};
 pub struct Reply {
     /// The status.
     pub status: StatusCode,
+    /// Every header.
+    pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    content_type: HeaderValue,
-    challenge: Option<HeaderValue>,
-    receipt: Option<(HeaderName, HeaderValue)>,
-    retry_after: Option<u32>,
-    /// An answer of the handler's that is given once more, and its age in seconds.
-    kept: Option<(KeptAnswer, u64)>,
     /// Whom to tell that it has arrived.
-    pub(crate) handover: Option<Handover>,
+    pub(crate) handover: Option<Box<Handover>>,
 }
 
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -35,63 +32,56 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 
-impl Reply {
-    /// Every header of the answer.
-    pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
-        let kept = self.kept.iter().flat_map(|(kept, age)| {
-            let marks = [
-                (header::AGE, HeaderValue::from(*age)),
-                (cors::REPLAYED, TRUE),
-            ];
-            kept.headers.iter().cloned().chain(marks)
-        });
-        let ours = self.kept.is_none().then(|| {
-            [
-                (header::CONTENT_TYPE, self.content_type.clone()),
-                (header::CACHE_CONTROL, NO_STORE),
-                (header::ACCESS_CONTROL_EXPOSE_HEADERS, cors::EXPOSED),
-            ]
-        });
-        let challenge = self
-            .challenge
-            .clone()
-            .map(|value| (PAYMENT_REQUIRED, value));
-        let retry = self
-            .retry_after
-            .map(|seconds| (header::RETRY_AFTER, seconds.into()));
-        kept.chain(ours.into_iter().flatten())
-            .chain(challenge)
-            .chain(self.receipt.clone())
-            .chain(retry)
-    }
+/// As many headers as a challenge has.
+const USUAL_HEADERS: usize = 4;
 
-    /// The answer to a refusal, but for its body and its challenge.
-    fn head(row: &Row<'_>, version: Option<Version>) -> Self {
-        let version = version.unwrap_or(Version::V2);
+impl Reply {
+    /// The answer to a refusal with this body.
+    fn new(
+        row: &Row<'_>,
+        version: Option<Version>,
+        content_type: HeaderValue,
+        body: Bytes,
+    ) -> Self {
+        let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
+        headers.insert(header::CONTENT_TYPE, content_type);
+        headers.insert(header::CACHE_CONTROL, NO_STORE);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, cors::EXPOSED);
+        if let Some(receipt) = row.receipt {
+            headers.extend(receipt_header(version.unwrap_or(Version::V2), receipt));
+        }
+        if let Some(seconds) = row.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         Self {
             status: row.status,
-            body: Bytes::new(),
-            content_type: PROBLEM,
-            challenge: None,
-            receipt: row
-                .receipt
-                .and_then(|receipt| receipt_header(version, receipt)),
-            retry_after: row.retry_after,
-            kept: None,
+            headers,
+            body,
             handover: None,
         }
     }
 
     /// An answer of the handler's, once more.
     pub(crate) fn kept(answer: KeptAnswer, receipt: &Receipt, version: Version, age: u64) -> Self {
+        let KeptAnswer {
+            status,
+            headers: kept,
+            body,
+            ..
+        } = answer;
+        let mut headers = HeaderMap::with_capacity(kept.len() + 3);
+        for (name, value) in kept.iter() {
+            headers.append(name, value.clone());
+        }
+        headers.append(header::AGE, age.into());
+        headers.append(cors::REPLAYED, TRUE);
+        if let Some((name, value)) = receipt_header(version, receipt.message()) {
+            headers.append(name, value);
+        }
         Self {
-            status: answer.status,
-            body: answer.body.clone(),
-            content_type: PROBLEM,
-            challenge: None,
-            receipt: receipt_header(version, receipt.message()),
-            retry_after: None,
-            kept: Some((answer, age)),
+            status,
+            headers,
+            body,
             handover: None,
         }
     }
@@ -110,36 +100,26 @@ impl Reply {
 /// The answer to a refusal, but for the challenge.
 pub(crate) fn reply(refusal: &Refusal, version: Option<Version>) -> Reply {
     let row = row(refusal);
-    Reply {
-        body: row.problem().into(),
-        ..Reply::head(&row, version)
-    }
+    Reply::new(&row, version, PROBLEM, row.problem())
 }
 
 /// The answer to a refusal that says how to pay: in a header, and in the body if version 1 can say it too.
 pub(crate) fn challenge(
     refusal: &Refusal,
     version: Option<Version>,
-    challenge: Vec<u8>,
-    demand: Option<Vec<u8>>,
+    challenge: Challenge,
 ) -> Reply {
     let row = row(refusal);
-    let head = Reply {
-        // Base64 is always good in a header.
-        challenge: HeaderValue::from_maybe_shared(Bytes::from(challenge)).ok(),
-        ..Reply::head(&row, version)
+    let Challenge { header, demand } = challenge;
+    let mut reply = match demand {
+        Some(demand) => Reply::new(&row, version, JSON, demand.into()),
+        None => Reply::new(&row, version, PROBLEM, row.problem()),
     };
-    match demand {
-        Some(demand) => Reply {
-            body: demand.into(),
-            content_type: JSON,
-            ..head
-        },
-        None => Reply {
-            body: row.problem().into(),
-            ..head
-        },
+    // Base64 is always good in a header.
+    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(header)) {
+        reply.headers.insert(PAYMENT_REQUIRED, value);
     }
+    reply
 }
 
 /// Whether the answer to a refusal asks for another payment.
@@ -175,13 +155,16 @@ fn in_v1(receipt: &SettleResponse) -> SettleResponse {
     receipt
 }
 
-/// What a challenge names as its reason, in version 2 and in version 1.
-pub(crate) fn challenge_errors(refusal: &Refusal) -> (&str, &str) {
+/// What a challenge names as its reason.
+pub(crate) fn why(refusal: &Refusal) -> Why<'_> {
     match refusal {
-        Refusal::PaymentRequired => ("Payment required", "X-PAYMENT header is required"),
+        Refusal::PaymentRequired => Why::UNPAID,
         other => {
             let error = row(other).error;
-            (error, error)
+            Why {
+                v2: error,
+                v1: error,
+            }
         }
     }
 }
@@ -190,8 +173,8 @@ struct Row<'a> {
     status: StatusCode,
     /// For programs.
     error: &'a str,
-    /// For people.
-    detail: &'a str,
+    /// For people. Always of ours, so that nothing in it is special in JSON.
+    detail: &'static str,
     challenge: bool,
     receipt: Option<&'a SettleResponse>,
     retry_after: Option<u32>,
@@ -199,21 +182,19 @@ struct Row<'a> {
 
 impl Row<'_> {
     /// The body of the answer, after RFC 9457.
-    fn problem(&self) -> Vec<u8> {
-        let mut body = Vec::with_capacity(256);
-        body.extend_from_slice(br#"{"type":"about:blank","title":""#);
-        append_text(
-            &mut body,
+    fn problem(&self) -> Bytes {
+        let body = [
+            r#"{"type":"about:blank","title":""#,
             self.status.canonical_reason().unwrap_or_default(),
-        );
-        body.extend_from_slice(br#"","status":"#);
-        body.extend_from_slice(self.status.as_str().as_bytes());
-        body.extend_from_slice(br#","detail":""#);
-        append_text(&mut body, self.detail);
-        body.extend_from_slice(br#"","error":""#);
-        append_text(&mut body, self.error);
-        body.extend_from_slice(br#""}"#);
-        body
+            r#"","status":"#,
+            self.status.as_str(),
+            r#","detail":""#,
+            self.detail,
+            r#"","error":""#,
+            &escaped(self.error),
+            r#""}"#,
+        ];
+        body.concat().into()
     }
 }
 

@@ -3,7 +3,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::proto::{SettleResponse, SupportedResponse, VerifyResponse, Version};
+use crate::money::Amount;
+use crate::proto::{Object, SettleResponse, SupportedResponse, VerifyResponse, Version};
 
 /// A payment as a facilitator is asked about it: what the buyer sent, beside what the seller wants.
 ///
@@ -51,6 +52,20 @@ impl PaymentCall {
             payload,
             requirements,
         }
+    }
+
+    /// The same question about another amount.
+    pub(crate) fn with_amount(&self, amount: Amount) -> Result<Self, serde_json::Error> {
+        let name = match self.version {
+            Version::V1 => "maxAmountRequired",
+            Version::V2 => "amount",
+        };
+        // Both parts are JSON that was text before.
+        let payload = String::from_utf8_lossy(self.payload());
+        let mut requirements: Object = serde_json::from_slice(self.requirements())?;
+        requirements.set(name, &amount)?;
+        let requirements = serde_json::to_string(&requirements)?;
+        Ok(Self::new(self.version, &payload, &requirements))
     }
 
     /// The version that payment and requirements are written in.
@@ -105,4 +120,36 @@ pub enum Answer {
     Settle(SettleResponse),
     /// To [`Call::Supported`].
     Supported(SupportedResponse),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_the_amount_is_changed() {
+        let payment = r#"{"amount":"5", "e":1e400}"#;
+        for (version, wanted, other) in [
+            (
+                Version::V2,
+                r#"{"extra":{"amount":"5"},"amount":"5","n":1e400}"#,
+                r#"{"extra":{"amount":"5"},"amount":"3","n":1e400}"#,
+            ),
+            (
+                Version::V1,
+                r#"{"maxAmountRequired":"5","amount":"5"}"#,
+                r#"{"maxAmountRequired":"3","amount":"5"}"#,
+            ),
+        ] {
+            let call = PaymentCall::new(version, payment, wanted);
+            let changed = call.with_amount(3u64.into()).unwrap();
+            assert_eq!(changed.payload(), payment.as_bytes());
+            assert_eq!(changed.requirements(), other.as_bytes());
+            assert_eq!(changed.version(), version);
+            let back = changed.with_amount(5u64.into()).unwrap();
+            assert_eq!(back.body(), call.body());
+        }
+        let broken = PaymentCall::new(Version::V2, payment, "null");
+        assert!(broken.with_amount(3u64.into()).is_err());
+    }
 }

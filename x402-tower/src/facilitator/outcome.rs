@@ -221,7 +221,10 @@ impl Settlement {
                 .parse::<Network>()
                 .is_ok_and(|network| network == *expected.network);
         let transaction = !answer.transaction.is_empty() || !expected.scheme.has_transaction();
-        let amount = answer.amount.is_none_or(|amount| amount == expected.amount);
+        // Less than was asked for is no harm to the buyer, where the price is only a limit.
+        let amount = answer.amount.is_none_or(|amount| {
+            amount == expected.amount || amount < expected.amount && expected.scheme.is_metered()
+        });
         let doubt = match (
             network,
             transaction,
@@ -241,7 +244,7 @@ impl Settlement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scheme::ExactEvm;
+    use crate::scheme::{ExactEvm, UptoEvm};
 
     const PAYER: Address = Address::evm([0x22; 20]);
     const EXPECTED: Expected<'static> = Expected {
@@ -298,6 +301,29 @@ mod tests {
             judge(bare, &Open::Nothing),
             Settlement::Settled(_)
         ));
+    }
+
+    #[test]
+    fn less_than_was_asked_for_fits_where_the_price_is_a_limit() {
+        let charged = |scheme: &dyn Scheme, amount: u64| {
+            let expected = Expected {
+                scheme,
+                amount: 10u64.into(),
+                ..EXPECTED
+            };
+            let mut answer = SettleResponse::settled("base", PAYER.to_string(), "0x1");
+            answer.amount = Some(amount.into());
+            let settlement = Settlement::judge(Ok(answer), &expected, &Open::Nothing);
+            matches!(settlement, Settlement::Settled(_))
+        };
+        assert_eq!(
+            [9, 10, 11].map(|amount| charged(&ExactEvm, amount)),
+            [false, true, false]
+        );
+        assert_eq!(
+            [9, 10, 11].map(|amount| charged(&UptoEvm, amount)),
+            [true, true, false]
+        );
     }
 
     #[test]

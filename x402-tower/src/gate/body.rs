@@ -27,9 +27,9 @@ pin_project! {
         /// An answer that is not sold.
         Free { #[pin] body: RB },
         /// A sold answer, watched until it is handed over.
-        Sold { #[pin] body: RB, watch: Option<Watch> },
+        Sold { #[pin] body: RB, watch: Option<Box<Watch>> },
         /// An answer that is all there: one of ours, or one that was captured.
-        Whole { data: Option<Bytes>, trailers: Option<HeaderMap>, handover: Option<Handover> },
+        Whole { data: Option<Bytes>, trailers: Option<Box<HeaderMap>>, handover: Option<Box<Handover>> },
     }
 }
 
@@ -98,11 +98,12 @@ impl Watch {
     }
 
     /// Everything has been handed over.
-    fn end(mut self) {
-        if let Some(copy) = self.copy {
-            self.handover.keep(copy.finish());
+    fn end(self: Box<Self>) {
+        let mut watch = *self;
+        if let Some(copy) = watch.copy {
+            watch.handover.keep(copy.finish());
         }
-        self.handover.delivered();
+        watch.handover.delivered();
     }
 }
 
@@ -115,7 +116,7 @@ impl<RB: Body> ResponseBody<RB> {
 
     /// A sold answer. If there is nothing to hand over but its head, it is delivered with that: servers do not ask for
     /// the body of an answer that has none.
-    pub(super) fn sold(body: RB, watch: Watch, has_body: bool) -> Self {
+    pub(super) fn sold(body: RB, watch: Box<Watch>, has_body: bool) -> Self {
         let watch = if !has_body || body.is_end_stream() || watch.is_over() {
             watch.end();
             None
@@ -127,7 +128,7 @@ impl<RB: Body> ResponseBody<RB> {
         }
     }
 
-    pub(super) fn whole(captured: Captured, handover: Option<Handover>) -> Self {
+    pub(super) fn whole(captured: Captured, handover: Option<Box<Handover>>) -> Self {
         let Captured { data, trailers } = captured;
         let data = (!data.is_empty()).then_some(data);
         let mut handover = handover;
@@ -144,13 +145,13 @@ impl<RB: Body> ResponseBody<RB> {
     }
 }
 
-fn delivered(handover: &mut Option<Handover>) {
+fn delivered(handover: &mut Option<Box<Handover>>) {
     if let Some(handover) = handover.take() {
         handover.delivered();
     }
 }
 
-fn end(watch: &mut Option<Watch>) {
+fn end(watch: &mut Option<Box<Watch>>) {
     if let Some(watch) = watch.take() {
         watch.end();
     }
@@ -177,7 +178,7 @@ impl<RB: Body> Body for ResponseBody<RB> {
                             watch.pass(data);
                         }
                         // A server that knows the length, or is told that this was the end, does not ask again.
-                        if body.is_end_stream() || watch.as_ref().is_some_and(Watch::is_over) {
+                        if body.is_end_stream() || watch.as_deref().is_some_and(Watch::is_over) {
                             end(watch);
                         }
                     }
@@ -195,7 +196,7 @@ impl<RB: Body> Body for ResponseBody<RB> {
                 let frame = data
                     .take()
                     .map(Frame::data)
-                    .or_else(|| trailers.take().map(Frame::trailers));
+                    .or_else(|| trailers.take().map(|trailers| Frame::trailers(*trailers)));
                 if trailers.is_none() && data.is_none() {
                     delivered(handover);
                 }

@@ -12,14 +12,14 @@ use super::request_body::into_bytes;
 pub(super) struct Capture<RB> {
     body: Pin<Box<RB>>,
     pieces: Pieces,
-    trailers: Option<HeaderMap>,
+    trailers: Option<Box<HeaderMap>>,
 }
 
 /// An answer that was read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Captured {
     pub(super) data: Bytes,
-    pub(super) trailers: Option<HeaderMap>,
+    pub(super) trailers: Option<Box<HeaderMap>>,
 }
 
 impl<RB: Body> Capture<RB> {
@@ -39,7 +39,7 @@ impl<RB: Body> Capture<RB> {
                 Some(Err(error)) => return Poll::Ready(Err(error)),
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.pieces.push(into_bytes(data)),
-                    Err(frame) => self.trailers = frame.into_trailers().ok(),
+                    Err(frame) => self.trailers = frame.into_trailers().ok().map(Box::new),
                 },
             }
         }

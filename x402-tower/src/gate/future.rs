@@ -39,7 +39,7 @@ pin_project! {
         /// The handler works for nothing.
         Free { #[pin] future: F },
         /// The handler works, and is paid if it does well.
-        Serve { #[pin] future: F, sale: Option<Box<Sale>>, seen: Seen },
+        Serve { #[pin] future: F, sale: Option<Sale>, seen: Seen },
         /// The handler works, and is paid already.
         Deliver { #[pin] future: F, paid: Option<Box<Paid>>, seen: Seen },
         /// The answer is read before it is given out.
@@ -261,11 +261,14 @@ where
     }
 }
 
-/// A request as the handler gets it: with its payment, and watched as its body is read.
+/// A request as the handler gets it: with its payment and perhaps a meter, and watched as its body is read.
 fn sold<B: Body>(
     mut request: Request<RequestBody<B>>,
     payment: Payment,
 ) -> (Request<RequestBody<B>>, Seen) {
+    if let Some(meter) = payment.meter() {
+        request.extensions_mut().insert(meter.clone());
+    }
     request.extensions_mut().insert(payment);
     if request.body().is_end_stream() {
         return (request, Seen::Empty);
@@ -323,8 +326,7 @@ where
                             State::after_answer(judge_sale(response, sale, seen.clone()))
                         }
                         Err(error) => {
-                            let Sale { claim, .. } = *sale;
-                            claim.let_go();
+                            sale.claim.let_go();
                             state.set(State::Done);
                             return Poll::Ready(Err(error));
                         }

@@ -7,7 +7,7 @@ use http_body::Body;
 use super::body::{Copy, Watch};
 use super::capture::Captured;
 use super::{ResponseBody, dress};
-use crate::checkout::{AnswerHead, Handover, Paid, Policy, Reply, Sale, Seen};
+use crate::checkout::{AnswerHead, Bill, Handover, Paid, Policy, Reply, Sale, Seen};
 use crate::ledger::{KeptAnswer, Receipt};
 use crate::proto::Version;
 
@@ -30,7 +30,7 @@ pub(super) struct Goods {
 #[derive(Debug)]
 pub(super) enum Buyer {
     /// It has still to move. With what the handler sees of the request.
-    Sale(Box<Sale>, Seen),
+    Sale(Sale, Seen),
     /// It has moved.
     Paid(Handover, Receipt),
 }
@@ -50,20 +50,32 @@ pub(super) enum Judged<RB> {
     Unsold(Response<ResponseBody<RB>>),
 }
 
-/// Judges the answer to a sale. One that is not worth its price gives the payment back.
+/// Judges the answer to a sale. One that is not worth its price, or for which nothing was metered, gives the payment back.
 pub(super) fn judge_sale<RB: Body>(
     response: Response<RB>,
-    sale: Box<Sale>,
+    mut sale: Sale,
     seen: Seen,
 ) -> Judged<RB> {
-    let (parts, body) = response.into_parts();
-    let policy = &sale.asked.policy;
+    let (mut parts, body) = response.into_parts();
+    let policy = &sale.paying.asked.policy;
     if policy.charges(&AnswerHead::new(parts.status, &parts.headers)) {
-        let goods = Goods::new(parts, policy, &sale.asked.method, sale.payment.version());
-        return Judged::Sold(goods, body, Buyer::Sale(sale, seen));
+        match sale.bill() {
+            Bill::Charge => {
+                let (asked, version) = (&sale.paying.asked, sale.payment.version());
+                let goods = Goods::new(parts, &asked.policy, &asked.method, version);
+                return Judged::Sold(goods, body, Buyer::Sale(sale, seen));
+            }
+            Bill::Nothing(receipt) => {
+                dress::make_private(&mut parts.headers);
+                dress::add_receipt(&mut parts.headers, sale.payment.version(), &receipt);
+            }
+            Bill::Broken => {
+                let reply = Buyer::Sale(sale, seen).answer_broke();
+                return Judged::Unsold(ours(reply));
+            }
+        }
     }
-    let Sale { claim, .. } = *sale;
-    claim.let_go();
+    sale.claim.let_go();
     Judged::Unsold(Response::from_parts(parts, ResponseBody::free(body)))
 }
 
@@ -92,8 +104,7 @@ impl Buyer {
     /// The answer broke off before it was given out.
     pub(super) fn answer_broke(self) -> Reply {
         if let Self::Sale(sale, _) = self {
-            let Sale { claim, .. } = *sale;
-            claim.let_go();
+            sale.claim.let_go();
         }
         Reply::failed()
     }
@@ -106,7 +117,10 @@ impl<RB: Body> Packed<RB> {
             Self::Stream(goods, body) => goods.stream(body, handover, receipt),
             Self::Whole(goods, captured) => {
                 let parts = goods.into_parts(receipt);
-                Response::from_parts(parts, ResponseBody::whole(captured, Some(handover)))
+                Response::from_parts(
+                    parts,
+                    ResponseBody::whole(captured, Some(Box::new(handover))),
+                )
             }
         }
     }
@@ -168,7 +182,7 @@ impl Goods {
             usize::try_from(body.size_hint().lower()).is_ok_and(|least| least <= self.most_kept);
         let copy = (self.is_whole && fits).then(|| Copy::new(self.head(), self.most_kept));
         let has_body = self.has_body;
-        let watch = Watch::new(handover, length, copy);
+        let watch = Box::new(Watch::new(handover, length, copy));
         Response::from_parts(
             self.into_parts(receipt),
             ResponseBody::sold(body, watch, has_body),
@@ -182,23 +196,20 @@ impl Goods {
     }
 }
 
-/// As many headers as a challenge has.
-const USUAL_HEADERS: usize = 4;
-
 /// One of our own answers.
 pub(super) fn ours<RB: Body>(reply: Reply) -> Response<ResponseBody<RB>> {
-    let mut response = Response::new(());
-    *response.status_mut() = reply.status;
-    response.headers_mut().reserve(USUAL_HEADERS);
-    response.headers_mut().extend(reply.headers());
-    let Reply { body, handover, .. } = reply;
-    response.map(|()| {
-        ResponseBody::whole(
-            Captured {
-                data: body,
-                trailers: None,
-            },
-            handover,
-        )
-    })
+    let Reply {
+        status,
+        headers,
+        body,
+        handover,
+    } = reply;
+    let captured = Captured {
+        data: body,
+        trailers: None,
+    };
+    let mut response = Response::new(ResponseBody::whole(captured, handover));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }

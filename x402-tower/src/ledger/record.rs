@@ -83,7 +83,7 @@ pub enum Standing {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Intent {
-    /// What the facilitator is asked.
+    /// What the facilitator is asked when it is to settle: the same every time.
     pub call: PaymentCall,
     /// The name of the scheme.
     pub scheme: Arc<str>,
@@ -93,6 +93,8 @@ pub struct Intent {
     pub payer: Address,
     /// How much.
     pub amount: Amount,
+    /// How much the buyer has agreed to: more than `amount` if less was used.
+    pub most: Amount,
     /// Until which second since 1970 the payment can be settled.
     pub valid_before: u64,
 }
@@ -113,8 +115,17 @@ impl Intent {
             network,
             payer,
             amount,
+            most: amount,
             valid_before,
         }
+    }
+
+    /// What the facilitator is asked when the payment is to be verified: about all that the buyer has agreed to.
+    pub(crate) fn verification(&self) -> Result<PaymentCall, serde_json::Error> {
+        if self.most == self.amount {
+            return Ok(self.call.clone());
+        }
+        self.call.with_amount(self.most)
     }
 }
 

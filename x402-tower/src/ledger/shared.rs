@@ -31,6 +31,14 @@ impl SharedLedger {
     pub fn memory(ledger: Arc<MemoryLedger>) -> Self {
         Self(Inner::Memory(ledger))
     }
+
+    /// Whether no verb ever waits for anything.
+    pub(crate) const fn answers_at_once(&self) -> bool {
+        match self.0 {
+            Inner::Memory(_) => true,
+            Inner::Other(_) => false,
+        }
+    }
 }
 
 impl fmt::Debug for SharedLedger {

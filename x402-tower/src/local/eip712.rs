@@ -1,4 +1,4 @@
-//! The two kinds of typed data that `exact` on EVM chains is signed with (EIP-712).
+//! The kinds of typed data that payments on EVM chains are signed with (EIP-712).
 
 use crate::money::hash::keccak256;
 use crate::money::{Address, Amount};
@@ -24,6 +24,8 @@ pub(super) struct Permit {
     pub(super) nonce: Amount,
     pub(super) deadline: Amount,
     pub(super) to: [u8; 20],
+    /// Who may settle it: only for `upto`.
+    pub(super) facilitator: Option<[u8; 20]>,
     pub(super) valid_after: Amount,
 }
 
@@ -65,7 +67,6 @@ impl Transfer {
 impl Permit {
     /// What is signed.
     pub(super) fn digest(&self, chain_id: u64) -> [u8; 32] {
-        const WITNESS: &str = "Witness(address to,uint256 validAfter)";
         const PERMITTED: &str = "TokenPermissions(address token,uint256 amount)";
         let domain = hash(&[
             keccak256(b"EIP712Domain(string name,uint256 chainId,address verifyingContract)"),
@@ -78,14 +79,20 @@ impl Permit {
             address(&self.token),
             self.amount.to_be_bytes(),
         ]);
-        let witness = hash(&[
-            keccak256(WITNESS.as_bytes()),
-            address(&self.to),
-            self.valid_after.to_be_bytes(),
-        ]);
+        let (witness_kind, facilitator) = match &self.facilitator {
+            None => ("Witness(address to,uint256 validAfter)", None),
+            Some(facilitator) => (
+                "Witness(address to,address facilitator,uint256 validAfter)",
+                Some(address(facilitator)),
+            ),
+        };
+        let mut witness = vec![keccak256(witness_kind.as_bytes()), address(&self.to)];
+        witness.extend(facilitator);
+        witness.push(self.valid_after.to_be_bytes());
+        let witness = hash(&witness);
         let kind = format!(
             "PermitWitnessTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline,\
-             Witness witness){PERMITTED}{WITNESS}"
+             Witness witness){PERMITTED}{witness_kind}"
         );
         let message = hash(&[
             keccak256(kind.as_bytes()),
@@ -131,7 +138,7 @@ fn address(address: &[u8; 20]) -> [u8; 32] {
 mod tests {
     use super::*;
     use crate::local::Wallet;
-    use crate::scheme::PERMIT2_EXACT_PROXY;
+    use crate::scheme::{PERMIT2_EXACT_PROXY, PERMIT2_UPTO_PROXY};
 
     fn hex(text: &str) -> [u8; 20] {
         evm(&Address::evm(crate::local::hex::bytes(text).unwrap()))
@@ -175,12 +182,27 @@ mod tests {
             nonce: 42u64.into(),
             deadline: 1_790_000_300u64.into(),
             to: [0x11; 20],
+            facilitator: None,
             valid_after: Amount::ZERO,
         };
         assert_eq!(
             wallet.sign_digest(&permit.digest(56)),
             "0x8b346403541b8525d99291c1b2ede9bf4e4a3c4a2c4bd761522ba4d3d40eb93d\
              696ffe7ad58c403273af5053f8b83621424ff81b192baffbcb4387434de26df71b"
+        );
+
+        let permit = Permit {
+            token: token.address,
+            amount: 50_000u64.into(),
+            spender: evm(&PERMIT2_UPTO_PROXY),
+            facilitator: Some([0xfa; 20]),
+            valid_after: 1_789_999_400u64.into(),
+            ..permit
+        };
+        assert_eq!(
+            wallet.sign_digest(&permit.digest(84_532)),
+            "0x35019f9423c3e3516876faa8f74416ee184e28f2ac9b859f217b81d6638debb7\
+             4efb4d185f95b4f04415ec059569368583a0827f372481920d66ce6701a2b2aa1b"
         );
     }
 }

@@ -6,13 +6,15 @@ use tokio::sync::Notify;
 
 use super::chain::{Chain, LocalTransfer, Once, Use};
 use super::fault::Fault;
-use super::payment::{Checked, Invalid, check};
+use super::payment::{Checked, Invalid, Purpose, check};
 use crate::clock::{Clock, SystemClock};
 use crate::facilitator::{Endpoint, Facilitator, FacilitatorError, PaymentCall};
 use crate::ledger::Intent;
 use crate::money::{Address, Amount, Network, Registry};
-use crate::proto::{SettleResponse, SupportedKind, SupportedResponse, VerifyResponse, Version, v1};
-use crate::scheme::{ExactEvm, Scheme as _};
+use crate::proto::{
+    Object, SettleResponse, SupportedKind, SupportedResponse, VerifyResponse, Version, v1,
+};
+use crate::scheme::{ExactEvm, Scheme as _, UptoEvm};
 use crate::settlement::{Testimony, Witness};
 
 /// A facilitator in the process: it checks real signatures, moves play money, and misbehaves on demand.
@@ -30,6 +32,8 @@ pub struct LocalFacilitator {
 
 struct State {
     chain: Chain,
+    /// The accounts that transactions are sent from. The first is the one that is announced.
+    senders: Vec<Address>,
     on_verify: Script,
     on_settle: Script,
     on_supported: Script,
@@ -93,6 +97,7 @@ impl LocalFacilitator {
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         let state = State {
             chain: Chain::new(Amount::from(10u128.pow(30))),
+            senders: vec![SENDER],
             on_verify: Script::default(),
             on_settle: Script::default(),
             on_supported: Script::default(),
@@ -107,6 +112,12 @@ impl LocalFacilitator {
             more_calls: Arc::new(Notify::new()),
             clock,
         }
+    }
+
+    /// Sends its transactions from these accounts from now on. The first is the one that it announces; buyers who sign for
+    /// another than these (`upto`) are refused.
+    pub fn send_from(&self, senders: impl IntoIterator<Item = Address>) {
+        self.lock().senders = senders.into_iter().collect();
     }
 
     /// Gives an account this much of a token, and not more or less.
@@ -202,7 +213,7 @@ impl LocalFacilitator {
         }
         let now = self.now();
         let mut state = self.lock();
-        match check(call, Some(now)).and_then(|checked| state.look(checked)) {
+        match check(call, Purpose::Verify(now)).and_then(|checked| state.look(checked)) {
             Ok(checked) => {
                 state.verified.insert(checked.once);
                 VerifyResponse::valid(checked.payer.to_string())
@@ -220,7 +231,7 @@ impl LocalFacilitator {
         if let Some(Fault::Refuse(reason)) = fault {
             return failed(reason);
         }
-        let checked = check(call, Some(now));
+        let checked = check(call, Purpose::Settle(now));
         if let Ok(checked) = &checked {
             if let Some(answer) = state.pending_answer(checked, &network) {
                 return answer;
@@ -255,7 +266,10 @@ impl State {
 
     /// Looks at the chain.
     fn look(&self, checked: Checked) -> Result<Checked, Invalid> {
-        let reason = if self.chain.usage(&checked.once).is_some() {
+        let foreign = |bound: &Address| !self.senders.contains(bound);
+        let reason = if checked.facilitator.as_ref().is_some_and(foreign) {
+            "upto_facilitator_mismatch"
+        } else if self.chain.usage(&checked.once).is_some() {
             match checked.over_permit2 {
                 true => "permit2_invalid_nonce",
                 false => "invalid_exact_evm_nonce_already_used",
@@ -289,8 +303,18 @@ impl State {
             pay_to,
             amount,
             once,
+            facilitator,
             ..
         } = checked;
+        let reverted = match facilitator {
+            Some(_) => "invalid_upto_evm_transaction_failed",
+            None => "invalid_exact_evm_transaction_failed",
+        };
+        let settled = |network: &str, transaction| {
+            let mut answer = SettleResponse::settled(network, payer.to_string(), transaction);
+            answer.amount = facilitator.is_some().then_some(*amount);
+            answer
+        };
         let failed = |reason: &str, transaction: &str| {
             let mut answer = SettleResponse::failed(network, Some(reason.to_owned()));
             answer.payer = Some(payer.to_string());
@@ -298,10 +322,11 @@ impl State {
             answer
         };
         if fault == Some(&Fault::Revert) {
-            return failed(
-                "invalid_exact_evm_transaction_failed",
-                &format!("0x{}", "0".repeat(64)),
-            );
+            return failed(reverted, &format!("0x{}", "0".repeat(64)));
+        }
+        if facilitator.is_some() && amount.is_zero() {
+            // There is nothing to send, and what was signed is not used up.
+            return settled(network, String::new());
         }
         let sent = self
             .chain
@@ -310,15 +335,13 @@ impl State {
             return failed("invalid_exact_evm_insufficient_balance", "");
         };
         match fault {
-            Some(Fault::FailAfterBroadcast) => failed("invalid_exact_evm_transaction_failed", ""),
+            Some(Fault::FailAfterBroadcast) => failed(reverted, ""),
             Some(Fault::Pending(times)) if *times > 0 => {
                 self.pending.insert(*once, (transaction.clone(), times - 1));
                 failed("settlement_pending", &transaction)
             }
-            Some(Fault::WrongNetwork) => {
-                SettleResponse::settled("eip155:666", payer.to_string(), transaction)
-            }
-            _ => SettleResponse::settled(network, payer.to_string(), transaction),
+            Some(Fault::WrongNetwork) => settled("eip155:666", transaction),
+            _ => settled(network, transaction),
         }
     }
 
@@ -337,7 +360,9 @@ impl State {
             }
             None => {
                 self.pending.remove(&checked.once);
-                Some(SettleResponse::settled(network, payer, transaction))
+                let mut answer = SettleResponse::settled(network, payer, transaction);
+                answer.amount = checked.facilitator.is_some().then_some(checked.amount);
+                Some(answer)
             }
         }
     }
@@ -355,8 +380,11 @@ fn network_of(call: &PaymentCall) -> String {
         .unwrap_or_default()
 }
 
+/// Whose transactions they are unless said otherwise.
+const SENDER: Address = Address::evm([0xfa; 20]);
+
 /// Every kind of payment that can be checked here.
-fn kinds() -> SupportedResponse {
+fn kinds(senders: &[Address]) -> SupportedResponse {
     let registry = Registry::new();
     let mut kinds = Vec::new();
     for network in Network::well_known() {
@@ -377,8 +405,24 @@ fn kinds() -> SupportedResponse {
         {
             kinds.push(SupportedKind::new(Version::V1, "exact", name));
         }
+        let mut assets = registry.assets(&network);
+        if let Some(sender) = senders.first()
+            && assets.any(|asset| UptoEvm.serves(asset))
+        {
+            let mut upto = SupportedKind::new(Version::V2, "upto", network.to_string());
+            let sender = sender.to_string();
+            upto.extra = Some(Object::new().with_text("facilitatorAddress", &sender));
+            kinds.push(upto);
+        }
     }
-    SupportedResponse::new(kinds)
+    let mut supported = SupportedResponse::new(kinds);
+    let senders: Vec<_> = senders.iter().map(Address::to_string).collect();
+    let mut signers = Object::new();
+    // A list of text always has a spelling in JSON.
+    if signers.set("eip155:*", &senders).is_ok() {
+        supported.signers = Some(signers);
+    }
+    supported
 }
 
 fn lost() -> FacilitatorError {
@@ -414,7 +458,8 @@ impl Facilitator for LocalFacilitator {
     async fn supported(&self) -> Result<SupportedResponse, FacilitatorError> {
         let fault = self.begin(Endpoint::Supported);
         self.before(fault.as_ref()).await?;
-        after(fault.as_ref(), kinds())
+        let supported = kinds(&self.lock().senders);
+        after(fault.as_ref(), supported)
     }
 }
 
@@ -425,7 +470,7 @@ impl Witness for LocalFacilitator {
         _: Option<&str>,
     ) -> Result<Testimony, Box<dyn std::error::Error + Send + Sync>> {
         // The chain remembers, however late it is now.
-        let Ok(checked) = check(&intent.call, None) else {
+        let Ok(checked) = check(&intent.call, Purpose::Find) else {
             return Ok(Testimony::Unknown);
         };
         Ok(match self.lock().chain.usage(&checked.once) {

@@ -8,7 +8,7 @@ use super::{hex, signature};
 use crate::facilitator::PaymentCall;
 use crate::money::{Address, Amount, Network};
 use crate::proto::{Object, Version, v1, v2};
-use crate::scheme::{PERMIT2, PERMIT2_EXACT_PROXY};
+use crate::scheme::{PERMIT2, PERMIT2_EXACT_PROXY, PERMIT2_UPTO_PROXY};
 
 /// A payment, read and found to be signed by its payer for what the seller wants; the chain is not looked at yet.
 #[derive(Clone, Debug)]
@@ -17,9 +17,32 @@ pub(super) struct Checked {
     pub(super) asset: Address,
     pub(super) payer: Address,
     pub(super) pay_to: Address,
+    /// What the seller wants: of `upto`, when it is settled, no more than what was signed.
     pub(super) amount: Amount,
     pub(super) once: Once,
     pub(super) over_permit2: bool,
+    /// The facilitator that may settle it, where it is bound to one; it is `upto` then.
+    pub(super) facilitator: Option<Address>,
+}
+
+/// What a payment is looked at for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    /// To say whether it is good, at this time.
+    Verify(u64),
+    /// To settle it, at this time.
+    Settle(u64),
+    /// To find it on the chain, whatever time it is.
+    Find,
+}
+
+impl Purpose {
+    const fn now(self) -> Option<u64> {
+        match self {
+            Self::Verify(now) | Self::Settle(now) => Some(now),
+            Self::Find => None,
+        }
+    }
 }
 
 /// Why a payment is no good, and whose it would be.
@@ -40,6 +63,7 @@ impl Invalid {
 
 /// What the seller wants, in either version.
 struct Wanted {
+    is_upto: bool,
     network: Network,
     amount: Amount,
     asset: Address,
@@ -50,16 +74,17 @@ struct Wanted {
 /// How much time facilitators want to be left.
 const MARGIN: u64 = 6;
 
-/// Looks at a payment, in the order in which the reference implementations do; at its time only if there is a `now`.
-pub(super) fn check(call: &PaymentCall, now: Option<u64>) -> Result<Checked, Invalid> {
+/// Looks at a payment, in the order in which the reference implementations do.
+pub(super) fn check(call: &PaymentCall, purpose: Purpose) -> Result<Checked, Invalid> {
     let (wanted, payload) = read(call)?;
-    let over_permit2 = wanted
-        .extra
-        .read::<String>("assetTransferMethod")
-        .ok()
-        .flatten()
-        .as_deref()
-        == Some("permit2");
+    let over_permit2 = wanted.is_upto
+        || wanted
+            .extra
+            .read::<String>("assetTransferMethod")
+            .ok()
+            .flatten()
+            .as_deref()
+            == Some("permit2");
     match (over_permit2, payload) {
         (
             false,
@@ -68,7 +93,7 @@ pub(super) fn check(call: &PaymentCall, now: Option<u64>) -> Result<Checked, Inv
                 authorization: Some(authorization),
                 ..
             },
-        ) => authorization.check(&wanted, &signature, now),
+        ) => authorization.check(&wanted, &signature, purpose.now()),
         (
             true,
             Payload {
@@ -76,7 +101,7 @@ pub(super) fn check(call: &PaymentCall, now: Option<u64>) -> Result<Checked, Inv
                 permit2_authorization: Some(authorization),
                 ..
             },
-        ) => authorization.check(&wanted, &signature, now),
+        ) => authorization.check(&wanted, &signature, purpose),
         _ => Err(Invalid::new("unsupported_payload_type")),
     }
 }
@@ -84,28 +109,30 @@ pub(super) fn check(call: &PaymentCall, now: Option<u64>) -> Result<Checked, Inv
 /// Takes both parts of the message apart.
 fn read(call: &PaymentCall) -> Result<(Wanted, Payload), Invalid> {
     let invalid = |_| Invalid::new("invalid_payload");
-    let scheme = |scheme: &str| match scheme {
-        "exact" => Ok(()),
+    let is_upto = |accepted: &str, wanted: &str| match (accepted, wanted) {
+        ("exact", "exact") => Ok(false),
+        ("upto", "upto") => Ok(true),
+        (_, "upto") => Err(Invalid::new("invalid_upto_evm_scheme")),
         _ => Err(Invalid::new("invalid_exact_evm_scheme")),
     };
-    let (accepted, wanted, payload) = match call.version() {
+    let (is_upto, accepted, wanted, payload) = match call.version() {
         Version::V1 => {
             let payment: v1::PaymentPayload =
                 serde_json::from_slice(call.payload()).map_err(invalid)?;
             let wanted: v1::PaymentRequirements =
                 serde_json::from_slice(call.requirements()).map_err(invalid)?;
-            scheme(&payment.scheme).and(scheme(&wanted.scheme))?;
+            let is_upto = is_upto(&payment.scheme, &wanted.scheme)?;
             let extra = wanted.extra.unwrap_or_default();
             let amount = wanted.max_amount_required;
             let wanted = (wanted.network, amount, wanted.asset, wanted.pay_to, extra);
-            (payment.network, wanted, payment.payload)
+            (is_upto, payment.network, wanted, payment.payload)
         }
         Version::V2 => {
             let payment: v2::PaymentPayload =
                 serde_json::from_slice(call.payload()).map_err(invalid)?;
             let wanted: v2::PaymentRequirements =
                 serde_json::from_slice(call.requirements()).map_err(invalid)?;
-            scheme(&payment.accepted.scheme).and(scheme(&wanted.scheme))?;
+            let is_upto = is_upto(&payment.accepted.scheme, &wanted.scheme)?;
             let wanted = (
                 wanted.network,
                 wanted.amount,
@@ -113,12 +140,15 @@ fn read(call: &PaymentCall) -> Result<(Wanted, Payload), Invalid> {
                 wanted.pay_to,
                 wanted.extra,
             );
-            (payment.accepted.network, wanted, payment.payload)
+            (is_upto, payment.accepted.network, wanted, payment.payload)
         }
     };
     let (network, amount, asset, pay_to, extra) = wanted;
     if accepted != network {
-        return Err(Invalid::new("invalid_exact_evm_network_mismatch"));
+        return Err(Invalid::new(match is_upto {
+            true => "invalid_upto_evm_network_mismatch",
+            false => "invalid_exact_evm_network_mismatch",
+        }));
     }
     let network: Network = network
         .parse()
@@ -130,6 +160,7 @@ fn read(call: &PaymentCall) -> Result<(Wanted, Payload), Invalid> {
     let payload = serde_json::from_str(payload.get()).map_err(invalid)?;
     Ok((
         Wanted {
+            is_upto,
             network,
             amount,
             asset,
@@ -219,6 +250,7 @@ impl Authorization {
             amount: transfer.value,
             once: (chain_id, token, transfer.from, transfer.nonce),
             over_permit2: false,
+            facilitator: None,
         })
     }
 }
@@ -243,11 +275,13 @@ struct Permitted {
 #[serde(rename_all = "camelCase")]
 struct Witness {
     to: String,
+    facilitator: Option<String>,
     valid_after: Amount,
 }
 
 impl Permit2Authorization {
-    fn check(self, wanted: &Wanted, signature: &str, now: Option<u64>) -> Result<Checked, Invalid> {
+    fn check(self, wanted: &Wanted, signature: &str, purpose: Purpose) -> Result<Checked, Invalid> {
+        let now = purpose.now();
         let invalid = |reason| Invalid {
             reason,
             payer: Some(self.from.clone()),
@@ -265,9 +299,18 @@ impl Permit2Authorization {
             nonce: self.nonce,
             deadline: self.deadline,
             to: hex::bytes(&self.witness.to).ok_or_else(malformed)?,
+            facilitator: match (wanted.is_upto, &self.witness.facilitator) {
+                (false, _) => None,
+                (true, Some(text)) => Some(hex::bytes(text).ok_or_else(malformed)?),
+                (true, None) => return Err(invalid("unsupported_payload_type")),
+            },
             valid_after: self.witness.valid_after,
         };
-        if permit.spender != evm(&PERMIT2_EXACT_PROXY) {
+        let spender = match wanted.is_upto {
+            true => PERMIT2_UPTO_PROXY,
+            false => PERMIT2_EXACT_PROXY,
+        };
+        if permit.spender != evm(&spender) {
             return Err(invalid("invalid_permit2_spender"));
         }
         if permit.to != evm(&wanted.pay_to) {
@@ -279,7 +322,8 @@ impl Permit2Authorization {
         if now.is_some_and(|now| permit.valid_after > Amount::from(now)) {
             return Err(invalid("permit2_not_yet_valid"));
         }
-        if permit.amount != wanted.amount {
+        let partly = wanted.is_upto && !matches!(purpose, Purpose::Verify(_));
+        if permit.amount != wanted.amount && !partly {
             return Err(invalid("permit2_amount_mismatch"));
         }
         if permit.token != evm(&wanted.asset) {
@@ -288,14 +332,20 @@ impl Permit2Authorization {
         if signature::signer(&permit.digest(chain_id), signature) != Some(from) {
             return Err(invalid("invalid_permit2_signature"));
         }
+        if permit.amount < wanted.amount {
+            return Err(invalid(
+                "invalid_upto_evm_payload_settlement_exceeds_amount",
+            ));
+        }
         Ok(Checked {
             network: wanted.network.clone(),
             asset: wanted.asset.clone(),
             payer: Address::evm(from),
             pay_to: wanted.pay_to.clone(),
-            amount: permit.amount,
+            amount: wanted.amount,
             once: (chain_id, evm(&PERMIT2), from, permit.nonce.to_be_bytes()),
             over_permit2: true,
+            facilitator: permit.facilitator.map(Address::evm),
         })
     }
 }

@@ -12,9 +12,9 @@ use super::{hex, signature};
 use crate::money::hash::keccak256;
 use crate::money::{Address, Amount, Network};
 use crate::proto::v2::PaymentRequirements;
-use crate::scheme::PERMIT2_EXACT_PROXY;
+use crate::scheme::{PERMIT2_EXACT_PROXY, PERMIT2_UPTO_PROXY};
 
-/// An account that signs payments: `exact` on EVM chains, by EIP-3009 and by Permit2.
+/// An account that signs payments on EVM chains: `exact`, by EIP-3009 and by Permit2, and `upto`.
 ///
 /// It is made for tests and examples. Its key lies in memory, and it signs whatever it is given.
 ///
@@ -106,12 +106,14 @@ impl Wallet {
         offer: &PaymentRequirements,
         now: Duration,
     ) -> Result<Box<RawValue>, WalletError> {
-        if offer.scheme != "exact" {
-            return Err(WalletError::new(format!(
-                "`{}` is not a scheme that is known",
-                offer.scheme
-            )));
-        }
+        let is_upto = match &*offer.scheme {
+            "exact" => false,
+            "upto" => true,
+            other => {
+                let problem = format!("`{other}` is not a scheme that is known");
+                return Err(WalletError::new(problem));
+            }
+        };
         let network: Network = offer.network.parse().map_err(WalletError::new)?;
         let chain_id = network
             .evm_chain_id()
@@ -124,22 +126,35 @@ impl Wallet {
         let (asset, pay_to) = (address(&offer.asset)?, address(&offer.pay_to)?);
         let valid_before = Amount::from(now.as_secs() + offer.max_timeout_seconds);
         let text = |name: &str| offer.extra.read::<String>(name).map_err(WalletError::new);
-        let payload = if text("assetTransferMethod")?.as_deref() == Some("permit2") {
+        let missing = |what| WalletError::new(format!("the offer does not say {what}"));
+        let over_permit2 = text("assetTransferMethod")?.as_deref() == Some("permit2");
+        let payload = if is_upto || over_permit2 {
+            let facilitator = match is_upto {
+                true => {
+                    let named = text("facilitatorAddress")?;
+                    let named = named.ok_or_else(|| missing("who may settle it"))?;
+                    Some(address(&named)?)
+                }
+                false => None,
+            };
+            let spender = match is_upto {
+                true => PERMIT2_UPTO_PROXY,
+                false => PERMIT2_EXACT_PROXY,
+            };
             let permit = Permit {
                 token: asset,
                 amount: offer.amount,
-                spender: evm(&PERMIT2_EXACT_PROXY),
+                spender: evm(&spender),
                 nonce: Amount::from_be_bytes(self.nonce()),
                 deadline: valid_before,
                 to: pay_to,
+                facilitator,
                 valid_after: Amount::ZERO,
             };
             self.permit2_payload(&permit, chain_id)
         } else {
-            let missing =
-                |what| WalletError::new(format!("the offer does not say the token's {what}"));
-            let name = text("name")?.ok_or_else(|| missing("name"))?;
-            let version = text("version")?.ok_or_else(|| missing("version"))?;
+            let name = text("name")?.ok_or_else(|| missing("the token's name"))?;
+            let version = text("version")?.ok_or_else(|| missing("the token's version"))?;
             let transfer = Transfer {
                 from: evm(&self.address),
                 to: pay_to,
@@ -174,7 +189,7 @@ impl Wallet {
     }
 
     fn permit2_payload(&self, permit: &Permit, chain_id: u64) -> serde_json::Value {
-        json!({
+        let mut payload = json!({
             "signature": self.sign_digest(&permit.digest(chain_id)),
             "permit2Authorization": {
                 "from": self.address.to_string(),
@@ -190,7 +205,12 @@ impl Wallet {
                     "validAfter": permit.valid_after,
                 },
             },
-        })
+        });
+        if let Some(facilitator) = permit.facilitator {
+            payload["permit2Authorization"]["witness"]["facilitator"] =
+                json!(Address::evm(facilitator).to_string());
+        }
+        payload
     }
 
     pub(super) fn sign_digest(&self, digest: &[u8; 32]) -> String {

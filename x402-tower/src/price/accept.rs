@@ -39,6 +39,12 @@ impl Accept {
         }
     }
 
+    /// Accepts up to this price, by the scheme `upto`: how much of it is charged is said by a [`Meter`](crate::Meter)
+    /// while the request is served.
+    pub fn upto(price: impl TryInto<Price, Error: fmt::Display>) -> Self {
+        Self::new(price).scheme(UPTO)
+    }
+
     /// On this network only, named in any spelling.
     #[must_use]
     pub fn network(mut self, network: impl Into<String>) -> Self {
@@ -74,6 +80,9 @@ impl Accept {
         self.problem.as_deref()
     }
 }
+
+/// The name of the scheme on the wire.
+const UPTO: &str = "upto";
 
 impl<P: TryInto<Price, Error: fmt::Display>> From<P> for Accept {
     fn from(price: P) -> Self {

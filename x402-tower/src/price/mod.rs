@@ -1,6 +1,7 @@
 //! What a request costs: from the head of a request to offers that are encoded once.
 
 mod accept;
+mod frame;
 mod head;
 mod list;
 mod quote;
@@ -9,6 +10,7 @@ mod template;
 mod terms;
 
 pub use self::accept::Accept;
+pub(crate) use self::frame::{Challenge, Why};
 pub use self::head::{Head, Headers, RequestHead};
 pub(crate) use self::list::PriceList;
 pub(crate) use self::quote::Kind as QuoteKind;

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::value::RawValue;
 
+use super::frame::{Challenge, Frame, Why};
 use super::seal::REFERENCE_LENGTH;
 use super::template::{Holed, MARK, Tail};
 use crate::facilitator::PaymentCall;
@@ -30,6 +31,8 @@ const MOST_PREPARED: usize = 3;
 /// What a challenge says about the thing for sale beside its price.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listing {
+    /// What every URL of the server begins with, where that is known beforehand.
+    pub(crate) origin: Option<Box<str>>,
     /// All but the URL.
     pub(crate) resource: ResourceInfo,
     pub(crate) extensions: Option<Object>,
@@ -44,8 +47,8 @@ pub(crate) struct Listing {
 pub(crate) struct Prepared {
     pub(crate) offers: Vec<PreparedOffer>,
     tail: Tail,
-    /// The entries of a demand of version 1, each cut at the URL.
-    v1: Vec<(String, String)>,
+    /// What nearly all challenges begin with, where the server is always the same.
+    usual: Option<(Box<str>, Frame)>,
 }
 
 /// One of the offers that are made.
@@ -106,6 +109,14 @@ impl Terms {
     ) -> Result<Self, Vec<String>> {
         if offers.is_empty() {
             return Err(vec!["there is no offer".to_owned()]);
+        }
+        if listing.flow.is_some()
+            && let Some(metered) = offers.iter().find(|offer| offer.scheme.is_metered())
+        {
+            return Err(vec![format!(
+                "`{}` cannot be settled before the handler runs: nobody knows then how much is used",
+                metered.scheme.name()
+            )]);
         }
         let offers: Vec<_> = offers.into_iter().map(Arc::new).collect();
         let prepared = Prepared::new(&offers, &listing, supported)?;
@@ -181,17 +192,16 @@ impl Prepared {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let tail = tail(&prepared, listing).map_err(|error| vec![error.to_string()])?;
-        let v1 = prepared
-            .iter()
-            .filter_map(|offer| offer.v1.as_ref())
-            .map(|v1| v1.json.clone())
-            .collect();
-        Ok(Self {
+        let mut all = Self {
+            tail: tail(&prepared, listing).map_err(|error| vec![error.to_string()])?,
             offers: prepared,
-            tail,
-            v1,
-        })
+            usual: None,
+        };
+        if let Some(origin) = &listing.origin {
+            let frame = Frame::new(&Why::UNPAID, origin, all.entries());
+            all.usual = Some((origin.clone(), frame));
+        }
+        Ok(all)
     }
 
     /// The first offer that fits.
@@ -205,67 +215,37 @@ impl Prepared {
         self.offers.is_empty()
     }
 
-    /// The value of `PAYMENT-REQUIRED`.
+    /// The challenge of a request to this target of a server.
     pub(crate) fn challenge(
         &self,
-        error: &str,
+        why: &Why<'_>,
         origin: &str,
         target: &str,
         reference: impl FnMut(usize) -> [u8; REFERENCE_LENGTH],
-    ) -> Vec<u8> {
-        const HEAD: &[u8] = br#"{"x402Version":2,"error":""#;
-        const MIDDLE: &[u8] = br#"","resource":{"url":""#;
-        let mut head = Vec::with_capacity(
-            HEAD.len() + error.len() + MIDDLE.len() + origin.len() + target.len() + 3,
-        );
-        head.extend_from_slice(HEAD);
-        header::append_text(&mut head, error);
-        head.extend_from_slice(MIDDLE);
-        header::append_text(&mut head, origin);
-        header::append_text(&mut head, target);
-        head.push(b'"');
-        while head.len() % 3 != 0 {
-            head.push(b' ');
+    ) -> Challenge {
+        match &self.usual {
+            Some((usual, frame)) if *why == Why::UNPAID && **usual == *origin => {
+                frame.challenge(target, &self.tail, reference)
+            }
+            _ => {
+                let frame = Frame::new(why, origin, self.entries());
+                frame.challenge(target, &self.tail, reference)
+            }
         }
-        let mut value = Vec::with_capacity(head.len() / 3 * 4 + self.tail.length());
-        header::append_json(&mut value, &head);
-        self.tail.append(&mut value, reference);
-        value
     }
 
-    /// The demand of version 1, if there is anything it can say.
-    pub(crate) fn challenge_v1(&self, error: &str, origin: &str, target: &str) -> Option<Vec<u8>> {
-        if self.v1.is_empty() {
-            return None;
-        }
-        let url = origin.len() + target.len();
-        let entries: usize = self
-            .v1
-            .iter()
-            .map(|(before, after)| before.len() + url + after.len() + 1)
-            .sum();
-        let mut body = Vec::with_capacity(64 + error.len() + entries);
-        body.extend_from_slice(br#"{"x402Version":1,"error":""#);
-        header::append_text(&mut body, error);
-        body.extend_from_slice(br#"","accepts":["#);
-        for (i, (before, after)) in self.v1.iter().enumerate() {
-            if i > 0 {
-                body.push(b',');
-            }
-            body.extend_from_slice(before.as_bytes());
-            header::append_text(&mut body, origin);
-            header::append_text(&mut body, target);
-            body.extend_from_slice(after.as_bytes());
-        }
-        body.extend_from_slice(b"]}");
-        Some(body)
+    /// The entries of a demand of version 1, each cut at the URL.
+    fn entries(&self) -> impl Iterator<Item = &(String, String)> {
+        let sayable = self.offers.iter().filter_map(|offer| offer.v1.as_ref());
+        sayable.map(|v1| &v1.json)
     }
 
     /// About how long the value of `PAYMENT-REQUIRED` is, and that of the `PAYMENT-SIGNATURE` that answers it.
     pub(crate) fn sizes(&self, listing: &Listing, origin: &str) -> (usize, usize) {
         const TARGET: usize = 100;
         let url = origin.len() + TARGET;
-        let challenge = (60 + url) * 4 / 3 + self.tail.length();
+        let frame = Frame::new(&Why::UNPAID, origin, self.entries());
+        let challenge = frame.length(TARGET, &self.tail);
         // Clients send back the resource, the extensions and the offer that they take.
         let json = |value: Result<String, serde_json::Error>| value.map_or(0, |json| json.len());
         let echoed = json(serde_json::to_string(&listing.resource))
@@ -417,12 +397,14 @@ impl OfferV1 {
 
     /// The requirements for a facilitator.
     pub(crate) fn requirements_json(&self, origin: &str, target: &str) -> String {
-        let mut json = self.json.0.clone().into_bytes();
-        header::append_text(&mut json, origin);
-        header::append_text(&mut json, target);
-        json.extend_from_slice(self.json.1.as_bytes());
-        // All of the parts are text.
-        String::from_utf8(json).unwrap_or_default()
+        let (before, after) = &self.json;
+        [
+            before,
+            &*header::escaped(origin),
+            &header::escaped(target),
+            after,
+        ]
+        .concat()
     }
 }
 

@@ -5,6 +5,7 @@
 //! again. A payment that arrives at a server is read in place, as [`Presented`].
 
 mod answer;
+mod base64;
 pub mod header;
 mod message;
 mod object;

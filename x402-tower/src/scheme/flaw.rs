@@ -12,6 +12,8 @@ pub enum Flaw {
     Transfer,
     /// Signed for another contract than the one that settles.
     Spender,
+    /// Signed for another facilitator than the one that was offered.
+    Facilitator,
     /// Not valid yet.
     NotYetValid,
     /// Not valid any more, or not for long enough to be served and settled.

@@ -4,7 +4,7 @@
 //! reasons of a facilitator prove. A seller can bring schemes of their own.
 
 mod authorization;
-mod exact;
+mod evm;
 mod flaw;
 mod meaning;
 mod offer;
@@ -15,7 +15,7 @@ use crate::money::{Address, Asset, Network};
 use crate::proto::{Object, Presented, SupportedKind, SupportedResponse};
 
 pub use self::authorization::{Authorization, Key, Malformed};
-pub use self::exact::{ExactEvm, PERMIT2, PERMIT2_EXACT_PROXY};
+pub use self::evm::{ExactEvm, PERMIT2, PERMIT2_EXACT_PROXY, PERMIT2_UPTO_PROXY, UptoEvm};
 pub use self::flaw::Flaw;
 pub use self::meaning::Meaning;
 pub use self::offer::Offer;
@@ -46,6 +46,14 @@ pub trait Scheme: Debug + Send + Sync + 'static {
     /// itself, or because it proves itself. Other servers of the same seller may have offered it.
     fn vouches_for(&self, key: &str, value: &str, supported: Option<&SupportedResponse>) -> bool {
         let _ = (key, value, supported);
+        false
+    }
+
+    /// Whether an offer names the most that may be charged, and how much it is in the end is said by a
+    /// [`Meter`](crate::Meter).
+    ///
+    /// A facilitator is asked to verify the offer's amount then, and to settle what was used.
+    fn is_metered(&self) -> bool {
         false
     }
 

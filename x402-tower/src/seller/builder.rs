@@ -16,7 +16,7 @@ use crate::ledger::{Ledger, MemoryLedger, SharedLedger};
 use crate::log;
 use crate::money::{Address, Asset, Network, Registry};
 use crate::price::{PriceList, Seal};
-use crate::scheme::{ExactEvm, Scheme};
+use crate::scheme::{ExactEvm, Scheme, UptoEvm};
 use crate::settlement::{Beliefs, SharedWitness, Tasks, Witness, reconciler};
 use crate::telemetry::{NoObserver, Observer};
 use crate::till::{AllTerms, Limits, Origin, Till};
@@ -352,6 +352,8 @@ impl<Face: From<X402>> Builder<Face> {
         });
         let mut schemes = self.schemes;
         schemes.push(Arc::new(ExactEvm));
+        // Behind the other: who names no scheme means a fixed price.
+        schemes.push(Arc::new(UptoEvm));
         let till = Arc::new(Till {
             list: PriceList {
                 registry: self.registry,

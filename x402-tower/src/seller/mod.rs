@@ -69,6 +69,46 @@ impl X402 {
         self.route(price).build()
     }
 
+    /// A layer that asks up to this price. How much of it is charged is said while the request is served, by the
+    /// [`Meter`](crate::Meter) in its extensions; who says nothing is paid all of it.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use http::{Request, Response, StatusCode};
+    /// use tower::{ServiceBuilder, ServiceExt as _};
+    /// use x402_tower::gate::RequestBody;
+    /// use x402_tower::{Meter, X402};
+    ///
+    /// async fn count(request: Request<RequestBody<String>>) -> Result<Response<String>, Infallible> {
+    ///     let meter = request.extensions().get::<Meter>().cloned();
+    ///     let words = request.uri().query().unwrap_or_default().split('+').count();
+    ///     let counted = meter.map(|meter| meter.add_times(words as u64, "$0.0005"));
+    ///     // Too many words are refused, and an answer that is an error costs nothing.
+    ///     let mut response = Response::new(format!("{words} words"));
+    ///     if let Some(Err(_)) = counted {
+    ///         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    ///     }
+    ///     Ok(response)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let x402 = X402::local().build()?;
+    /// let service = ServiceBuilder::new().layer(x402.upto("$0.05")?).service_fn(count);
+    /// # let response = service.oneshot(Request::new(String::new())).await?;
+    /// # assert!(response.status().is_client_error() || response.status().is_server_error());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Like [`X402::price`], and if it cannot be paid by the scheme `upto` on one of the networks.
+    pub fn upto(&self, price: impl Into<Accept>) -> Result<GateLayer, ConfigError> {
+        self.route(price.into().scheme("upto")).build()
+    }
+
     /// A layer that asks what a function says.
     ///
     /// The function gets the head of the request, owned, and says a price in any form, several of them, or that this

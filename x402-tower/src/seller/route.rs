@@ -272,6 +272,10 @@ impl<Face: From<GateLayer>> RouteBuilder<Face> {
         self.check(&mut problems);
         let max_timeout_seconds = self.max_timeout.as_secs();
         let listing = Arc::new(Listing {
+            origin: match &self.till.origin {
+                Origin::Fixed(origin) => Some(origin.clone()),
+                Origin::Host(_) => None,
+            },
             resource: self.resource,
             extensions: (!self.extensions.is_empty()).then_some(self.extensions),
             flow: match self.settle {

@@ -25,38 +25,50 @@ pub(super) enum Found {
     Nothing,
 }
 
+/// What the facilitator alone has brought.
+enum Noted {
+    Found(Found),
+    /// Somebody else may know. It may be probable that the money has moved.
+    Open {
+        is_probable: bool,
+    },
+}
+
 impl Attempt {
     /// Asks the facilitator, and whoever else may know.
     pub(super) async fn ask(&mut self) -> Found {
         self.tries = self.tries.saturating_add(1);
-        let answer = self.settle().await;
-        let settlement = match answer {
+        let settlement = match self.settle().await {
             // Some facilitators settle only what they have just verified, a repeat as well.
             Ok(answer) if self.open != Open::Nothing && wants_verification(&answer) => {
-                match self.verify().await {
-                    Verification::Valid => {
-                        Settlement::judge(self.settle().await, &self.expected(), &self.open)
-                    }
-                    Verification::AlreadyUsed => Settlement::ProbablySettled,
-                    // After a try of ours, no refusal proves anything.
-                    Verification::Invalid { .. } => Settlement::Unknown(None),
-                    Verification::Unavailable(error) => Settlement::Unknown(Some(error)),
-                }
+                Box::pin(self.verify_and_settle()).await
             }
             answer => Settlement::judge(answer, &self.expected(), &self.open),
         };
-        self.take_note(settlement).await
+        let is_probable = match self.take_note(settlement) {
+            Noted::Found(found) => return found,
+            Noted::Open { is_probable } => is_probable,
+        };
+        match Box::pin(self.witnessed()).await {
+            Some(found) => found,
+            None if is_probable => self.believe(),
+            None => Found::Nothing,
+        }
     }
 
-    async fn take_note(&mut self, settlement: Settlement) -> Found {
+    fn take_note(&mut self, settlement: Settlement) -> Noted {
         match settlement {
-            Settlement::Settled(answer) => Found::Settled(self.receipt(answer)),
-            Settlement::Refused(reason) => Found::Refused(reason),
-            Settlement::AlreadyUsed => Found::AlreadyUsed,
-            Settlement::Pending(transaction) => {
-                self.open = Open::Pending(transaction);
-                self.witnessed().await.unwrap_or(Found::Nothing)
+            Settlement::Settled(answer) => {
+                return Noted::Found(Found::Settled(self.receipt(answer)));
             }
+            Settlement::Refused(reason) => return Noted::Found(Found::Refused(reason)),
+            Settlement::AlreadyUsed => return Noted::Found(Found::AlreadyUsed),
+            Settlement::NotSent(error) => {
+                log::warning!("a settlement could not be asked for"; error = Chain(&error));
+                return Noted::Found(Found::Nothing);
+            }
+            Settlement::ProbablySettled => return Noted::Open { is_probable: true },
+            Settlement::Pending(transaction) => self.open = Open::Pending(transaction),
             Settlement::Unknown(error) => {
                 if let Some(error) = &error {
                     log::warning!("the outcome of a settlement is unknown"; error = Chain(error));
@@ -64,16 +76,20 @@ impl Attempt {
                 if self.open == Open::Nothing {
                     self.open = Open::Unknown;
                 }
-                self.witnessed().await.unwrap_or(Found::Nothing)
             }
-            Settlement::ProbablySettled => match self.witnessed().await {
-                Some(found) => found,
-                None => self.believe(),
-            },
-            Settlement::NotSent(error) => {
-                log::warning!("a settlement could not be asked for"; error = Chain(&error));
-                Found::Nothing
+        }
+        Noted::Open { is_probable: false }
+    }
+
+    async fn verify_and_settle(&self) -> Settlement {
+        match self.verify().await {
+            Verification::Valid => {
+                Settlement::judge(self.settle().await, &self.expected(), &self.open)
             }
+            Verification::AlreadyUsed => Settlement::ProbablySettled,
+            // After a try of ours, no refusal proves anything.
+            Verification::Invalid { .. } => Settlement::Unknown(None),
+            Verification::Unavailable(error) => Settlement::Unknown(Some(error)),
         }
     }
 
@@ -87,7 +103,11 @@ impl Attempt {
 
     async fn verify(&self) -> Verification {
         let till = &self.till;
-        let asked = till.facilitator.verify(&self.intent().call);
+        let call = match self.intent().verification() {
+            Ok(call) => call,
+            Err(error) => return Verification::Unavailable(FacilitatorError::not_sent(error)),
+        };
+        let asked = till.facilitator.verify(&call);
         let answer = timeout(&*till.clock, till.limits.verify, asked)
             .await
             .unwrap_or_else(|Elapsed| Err(FacilitatorError::timed_out()));
@@ -111,11 +131,8 @@ impl Attempt {
             Ok(Testimony::Charged { transaction }) => {
                 let network = self.intent().network.to_string();
                 let payer = self.intent().payer.to_string();
-                Some(Found::Settled(Receipt::new(SettleResponse::settled(
-                    network,
-                    payer,
-                    transaction,
-                ))))
+                let answer = SettleResponse::settled(network, payer, transaction);
+                Some(Found::Settled(self.receipt(answer)))
             }
             Ok(Testimony::NeverCharged) => Some(Found::AlreadyUsed),
             Ok(Testimony::Unknown) => None,
@@ -156,6 +173,9 @@ impl Attempt {
         answer
             .payer
             .get_or_insert_with(|| self.intent().payer.to_string());
+        if self.job.scheme.is_metered() {
+            answer.amount.get_or_insert(self.intent().amount);
+        }
         Receipt::new(answer)
     }
 }

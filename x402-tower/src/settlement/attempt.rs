@@ -76,7 +76,8 @@ impl Attempt {
         let now = till.now();
         let keep_until = self.job.usable_until.max(now + till.limits.remember);
         let parked = &self.job.parked;
-        let mut settled = Settled::new(receipt.clone(), parked.intent.amount, keep_until);
+        let amount = receipt.message().amount.unwrap_or(parked.intent.amount);
+        let mut settled = Settled::new(receipt.clone(), amount, keep_until);
         settled.owed_until = now + till.limits.owed;
         settled.answer = parked.answer.clone();
         settled.answered = parked.answered;

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::checkout::{Budgets, Claim, Policy, Verified};
+use crate::checkout::{Budgets, Claim, Good, Policy, Seat, Verified};
 use crate::ledger::{BodyDigest, Intent, KeptAnswer, Parked, Token};
 use crate::money::Money;
-use crate::scheme::{Offer, Scheme};
+use crate::scheme::{Authorization, Scheme};
 
 /// Money that is to move: a claim that has been verified, and what is to be remembered with it.
 #[derive(Debug)]
@@ -33,17 +33,39 @@ pub(crate) struct Answered {
 }
 
 impl Charge {
-    /// To be made once this claim has been verified.
+    /// To be made once this claim has been verified. With the seat that is to be kept until it is over.
     pub(crate) fn new(
         policy: &Policy,
         _: Verified,
         claim: Claim,
-        intent: Intent,
-        offer: &Offer,
-        usable_until: Duration,
+        good: Good,
         answered: Option<Answered>,
-    ) -> Self {
-        let may_be_unconfirmed = is_at_most(&intent, offer.asset.decimals, policy.unconfirmed);
+    ) -> (Self, Seat) {
+        let Good {
+            identified,
+            offer,
+            call,
+            amount,
+            usable_until,
+            seat,
+            ..
+        } = good;
+        let Authorization {
+            payer,
+            amount: most,
+            valid_before,
+            ..
+        } = identified.authorization;
+        let mut intent = Intent::new(
+            call,
+            Arc::clone(&offer.scheme),
+            identified.asset.network.clone(),
+            payer,
+            amount,
+            valid_before,
+        );
+        intent.most = most;
+        let may_be_unconfirmed = is_at_most(&intent, identified.asset.decimals, policy.unconfirmed);
         let mut parked = Parked::new(intent, Duration::ZERO);
         parked.may_be_unconfirmed = may_be_unconfirmed;
         if let Some(Answered { body, answer }) = answered {
@@ -51,15 +73,16 @@ impl Charge {
             parked.body = body;
             parked.answer = answer;
         }
-        Self {
+        let charge = Self {
             token: claim.into_token(),
             job: Job {
-                scheme: Arc::clone(&offer.scheme),
+                scheme: identified.scheme,
                 usable_until,
                 parked: Arc::new(parked),
             },
             budgets: policy.budgets,
-        }
+        };
+        (charge, seat)
     }
 }
 

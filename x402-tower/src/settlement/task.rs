@@ -43,40 +43,23 @@ struct Running {
 }
 
 /// Moves the money of a sale: after the handler has answered, or before it is called.
-pub(crate) fn settle(sale: Box<Sale>, answered: Option<Answered>) -> Settling {
-    let till = Arc::clone(&sale.asked.policy.till);
+pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
+    let policy = Arc::clone(&sale.paying.asked.policy);
     let token = sale.claim.token();
-    let task = till.tasks.begin();
+    let task = policy.till.tasks.begin();
+    let till = Arc::clone(&policy.till);
     let settling = async move {
-        let Sale {
-            asked,
-            terms,
-            offer,
-            verified,
-            claim,
-            intent,
-            usable_until,
-            permit,
-            seat,
-            ..
-        } = *sale;
-        let policy = &asked.policy;
-        let charge = Charge::new(
-            policy,
-            verified,
-            claim,
-            intent,
-            &offer,
-            usable_until,
-            answered,
-        );
+        let Sale { paying, good, .. } = sale;
+        let terms = Arc::clone(&good.terms);
+        let (charge, seat) = Charge::new(&policy, sale.verified, sale.claim, *good, answered);
         let settled = run(&policy.till, charge).await;
-        drop((permit, seat, task));
+        drop((paying.permit, seat, task));
         match settled {
             Ok(charged) => Ok(charged),
-            Err(refusal) => Err(Box::new(
-                Box::pin(asked.refuse(refusal, Some(&terms))).await,
-            )),
+            Err(refusal) => {
+                let refused = Box::pin(paying.asked.refuse(refusal, Some(&terms)));
+                Err(Box::new(refused.await))
+            }
         }
     };
     Settling(Some(Running {
@@ -89,9 +72,9 @@ pub(crate) fn settle(sale: Box<Sale>, answered: Option<Answered>) -> Settling {
 /// Admits a request that brings a payment, with the money moved already where the route wants that.
 pub(crate) async fn admit(paying: Box<Paying>) -> Admission {
     match checkout::admit(paying).await {
-        Admission::Serve(sale) if sale.asked.policy.settle == Settle::Before => {
-            let policy = Arc::clone(&sale.asked.policy);
-            let method = sale.asked.method.clone();
+        Admission::Serve(sale) if sale.paying.asked.policy.settle == Settle::Before => {
+            let policy = Arc::clone(&sale.paying.asked.policy);
+            let method = sale.paying.asked.method.clone();
             let payment = sale.payment.clone();
             match settle(sale, None).await {
                 Ok(Charged { receipt, handover }) => {
@@ -160,6 +143,7 @@ impl fmt::Debug for Settling {
     }
 }
 
+/// What happens rarely is boxed, so that it takes no room in what happens always.
 async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
     let Charge {
         token,
@@ -169,7 +153,7 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
     if !can_settle(job.parked.intent.valid_before, till.now(), budgets) {
         log::warning!("a handler took so long that its answer cannot be paid for any more");
         let reason = Reason::new(job.scheme.name_flaw(Flaw::Expired));
-        release(till, token, Release::Answered).await;
+        Box::pin(release(till, token, Release::Answered)).await;
         return Err(Refusal::NotAccepted(reason));
     }
     let lease = till.limits.outcome + till.limits.settle * 2 + LEASE_MARGIN;
@@ -183,7 +167,7 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
         Ok(Fenced::Lost) => return Err(Refusal::InFlight),
         Err(error) => {
             log::error!("a settlement could not be written down before it begins"; error = Chain(&error));
-            release(till, token, Release::Answered).await;
+            Box::pin(release(till, token, Release::Answered)).await;
             return Err(Refusal::Unavailable);
         }
     }
@@ -205,11 +189,11 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
                     reason: &reason,
                 });
                 let receipt = failed_receipt(attempt.intent(), reason.as_str(), None);
-                attempt.release().await;
+                Box::pin(attempt.release()).await;
                 return Err(Refusal::SettlementRefused(reason, receipt));
             }
             Found::AlreadyUsed => {
-                attempt.release().await;
+                Box::pin(attempt.release()).await;
                 return Err(Refusal::AlreadyUsed);
             }
             Found::Nothing => {}
@@ -221,11 +205,11 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
         pause = (pause * 2).min(LAST_PAUSE);
     }
     if attempt.open == Open::Nothing {
-        attempt.release().await;
+        Box::pin(attempt.release()).await;
         return Err(Refusal::Unavailable);
     }
     let receipt = open_receipt(attempt.intent(), attempt.transaction());
-    attempt.park().await;
+    Box::pin(attempt.park()).await;
     Err(Refusal::Parked(receipt))
 }
 

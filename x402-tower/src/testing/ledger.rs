@@ -105,14 +105,10 @@ fn another(identity: &Identity) -> Identity {
 fn intent() -> Intent {
     let call = PaymentCall::new(Version::V2, "{\"paid\":1}", "{\"wanted\":1}");
     let payer = Address::evm([1; 20]);
-    Intent::new(
-        call,
-        "exact",
-        Network::BASE,
-        payer,
-        Amount::from(7u64),
-        1_790_000_300,
-    )
+    let amount = Amount::from(7u64);
+    let mut intent = Intent::new(call, "upto", Network::BASE, payer, amount, 1_790_000_300);
+    intent.most = Amount::from(9u64);
+    intent
 }
 
 fn begun() -> Arc<Parked> {
@@ -374,6 +370,10 @@ async fn a_settlement_that_outlives_its_lease_is_parked<L: Ledger>(books: &Books
     assert_eq!(taken.key(), &one.key);
     assert_eq!(parked.intent.call.payload(), intent().call.payload());
     assert_eq!(parked.intent.valid_before, intent().valid_before);
+    assert_eq!(
+        (parked.intent.amount, parked.intent.most),
+        (intent().amount, intent().most)
+    );
     let commit = books.ledger.commit(&token, &books.settled()).await.unwrap();
     assert_eq!(commit, Fenced::Lost, "somebody else has it now");
     assert_eq!(

@@ -44,6 +44,7 @@ impl TestPayment {
                 version: Version::V2,
                 settle_before: Duration::MAX,
                 receipt: None,
+                meter: None,
             },
         }
     }

@@ -6,9 +6,13 @@ use ::http::Uri;
 use super::Endpoint;
 use crate::redacted::redacted;
 
-/// Where a facilitator is: scheme, authority and path, without a slash at its end.
+/// Where a facilitator is: the URI of each of its endpoints.
 #[derive(Clone, Debug)]
-pub(super) struct Base(Box<str>);
+pub(super) struct Base {
+    verify: Uri,
+    settle: Uri,
+    supported: Uri,
+}
 
 impl Base {
     pub(super) fn parse(url: &str) -> Result<Self, UrlError> {
@@ -32,11 +36,24 @@ impl Base {
             "http" => return Err(error(Problem::NotEncrypted)),
             _ => return Err(error(Problem::Malformed)),
         }
-        Ok(Self(url.trim_end_matches('/').into()))
+        let url = url.trim_end_matches('/');
+        let uri = |endpoint: Endpoint| {
+            let uri = format!("{url}{}", endpoint.path()).parse();
+            uri.map_err(|_| error(Problem::Malformed))
+        };
+        Ok(Self {
+            verify: uri(Endpoint::Verify)?,
+            settle: uri(Endpoint::Settle)?,
+            supported: uri(Endpoint::Supported)?,
+        })
     }
 
-    pub(super) fn join(&self, endpoint: Endpoint) -> Result<Uri, ::http::uri::InvalidUri> {
-        format!("{}{}", self.0, endpoint.path()).parse()
+    pub(super) const fn uri(&self, endpoint: Endpoint) -> &Uri {
+        match endpoint {
+            Endpoint::Verify => &self.verify,
+            Endpoint::Settle => &self.settle,
+            Endpoint::Supported => &self.supported,
+        }
     }
 }
 
@@ -99,14 +116,11 @@ mod tests {
             "https://f.example/v2//",
         ] {
             let base = Base::parse(url).unwrap();
-            assert_eq!(
-                base.join(Endpoint::Verify).unwrap(),
-                "https://f.example/v2/verify"
-            );
+            assert_eq!(*base.uri(Endpoint::Verify), "https://f.example/v2/verify");
         }
         let base = Base::parse("https://f.example").unwrap();
         assert_eq!(
-            base.join(Endpoint::Supported).unwrap(),
+            *base.uri(Endpoint::Supported),
             "https://f.example/supported"
         );
     }

@@ -176,14 +176,11 @@ impl<T: Transport> HttpFacilitator<T> {
         endpoint: Endpoint,
         body: Bytes,
     ) -> Result<Request<Bytes>, FacilitatorError> {
-        let uri = self
-            .base
-            .join(endpoint)
-            .map_err(FacilitatorError::not_sent)?;
+        let uri = self.base.uri(endpoint);
         let mut request = Request::new(body);
         if let Some(authorize) = &self.authorize {
             let credentials = authorize
-                .headers(endpoint, &uri)
+                .headers(endpoint, uri)
                 .await
                 .map_err(FacilitatorError::not_sent)?;
             *request.headers_mut() = credentials;
@@ -193,7 +190,7 @@ impl<T: Transport> HttpFacilitator<T> {
                 .for_each(|value| value.set_sensitive(true));
         }
         *request.method_mut() = endpoint.method();
-        *request.uri_mut() = uri;
+        *request.uri_mut() = uri.clone();
         let headers = request.headers_mut();
         headers.insert(header::ACCEPT, JSON);
         if endpoint != Endpoint::Supported {

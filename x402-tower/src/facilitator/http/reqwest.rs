@@ -1,8 +1,8 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ::http::{Request, Response};
-use ::reqwest::{Client, redirect};
+use ::http::{Request, Response, Uri};
+use ::reqwest::{Client, Url, redirect};
 use bytes::{Bytes, BytesMut};
 use rustls::{ClientConfig, RootCertStore};
 
@@ -13,7 +13,12 @@ use crate::facilitator::FacilitatorError;
 #[derive(Clone, Debug)]
 pub struct ReqwestTransport {
     client: Client,
+    /// The same few addresses are asked again and again, and reading one costs more than the rest of a request.
+    urls: Arc<Mutex<Vec<(Uri, Url)>>>,
 }
+
+/// As many addresses as are remembered: those of a few facilitators.
+const MOST_URLS: usize = 12;
 
 impl ReqwestTransport {
     /// A client with a pool of its own. It asks the facilitator and no proxy, whatever the environment names: payments
@@ -32,12 +37,27 @@ impl ReqwestTransport {
             .user_agent(concat!("x402-tower/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(TransportError::new)?;
-        Ok(Self { client })
+        Ok(Self::with_client(client))
     }
 
     /// A client that is set up already, for proxies and authorities of one's own. It must not follow redirects.
-    pub const fn with_client(client: Client) -> Self {
-        Self { client }
+    pub fn with_client(client: Client) -> Self {
+        Self {
+            client,
+            urls: Arc::default(),
+        }
+    }
+
+    /// A URI as `reqwest` wants it.
+    fn url(&self, uri: Uri) -> Result<Url, FacilitatorError> {
+        let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, url)) = urls.iter().find(|(known, _)| *known == uri) {
+            return Ok(url.clone());
+        }
+        let url = Url::parse(&uri.to_string()).map_err(FacilitatorError::not_sent)?;
+        urls.truncate(MOST_URLS - 1);
+        urls.insert(0, (uri, url.clone()));
+        Ok(url)
     }
 }
 
@@ -62,7 +82,10 @@ impl Transport for ReqwestTransport {
         request: Request<Bytes>,
         most: usize,
     ) -> Result<Response<Bytes>, FacilitatorError> {
-        let request = request.try_into().map_err(FacilitatorError::not_sent)?;
+        let (parts, body) = request.into_parts();
+        let mut request = ::reqwest::Request::new(parts.method, self.url(parts.uri)?);
+        *request.headers_mut() = parts.headers;
+        *request.body_mut() = Some(body.into());
         let mut response = self.client.execute(request).await.map_err(kind_of)?;
         if response
             .content_length()
@@ -89,5 +112,23 @@ fn kind_of(error: ::reqwest::Error) -> FacilitatorError {
         FacilitatorError::not_sent(error)
     } else {
         FacilitatorError::lost(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_the_same_when_it_is_remembered() {
+        let transport = ReqwestTransport::new().unwrap();
+        for _ in 0..2 {
+            for n in 0..2 * MOST_URLS {
+                let text = format!("https://f.example/{n}/verify");
+                let url = transport.url(text.parse().unwrap()).unwrap();
+                assert_eq!(url.as_str(), text);
+            }
+        }
+        assert_eq!(transport.urls.lock().unwrap().len(), MOST_URLS);
     }
 }

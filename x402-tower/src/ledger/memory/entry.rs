@@ -2,37 +2,36 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::settled::{Remembered, Seconds};
 use crate::Digest;
 use crate::ledger::{Claim, Delivery, Found, Identity, Parked, Settled, Standing, Unresolved};
 use crate::scheme::Key;
 
 /// Half of a digest: 128 bits are plenty to tell payments apart, and a million entries are a lot of digests.
-pub(super) type Half = [u8; 16];
+pub(super) type Half = u128;
 
 pub(super) fn half(key: &Key) -> Half {
-    first_half(key.as_bytes())
+    halves(key.as_bytes())[0]
 }
 
-fn first_half(bytes: &[u8; 32]) -> Half {
-    let mut half = [0; 16];
-    half.copy_from_slice(&bytes[..16]);
-    half
+pub(super) fn half_of(digest: &Digest) -> Half {
+    halves(digest.as_bytes())[0]
 }
 
-fn half_of(digest: &Digest) -> Half {
-    first_half(digest.as_bytes())
+fn halves(bytes: &[u8; 32]) -> [Half; 2] {
+    let (halves, _) = bytes.as_chunks::<16>();
+    [0, 1].map(|i| halves.get(i).copied().map_or(0, Half::from_be_bytes))
 }
 
 /// One payment. The first half of its key is what it is filed under.
 #[derive(Debug)]
 pub(super) struct Entry {
-    rest_of_key: Half,
     proof: Half,
     pub(super) request: Half,
     /// Zero if there is none: no real one is, and it is never compared then.
     reference: u128,
     pub(super) fence: u64,
-    usable_until: Duration,
+    usable_until: Seconds,
     pub(super) aborted: u8,
     pub(super) reruns: u8,
     pub(super) state: State,
@@ -48,53 +47,61 @@ pub(super) enum State {
     /// With what it becomes if its lease ends, and whether nobody waits for it.
     Settling {
         until: Duration,
-        parked: Arc<Parked>,
+        open: Open,
         abandoned: bool,
     },
-    Parked(Arc<Parked>),
-    Settled {
-        details: Arc<Settled>,
-        running_until: Duration,
-    },
+    Parked(Open),
+    Settled(Remembered),
     Unresolved(Arc<Unresolved>),
 }
 
-impl Entry {
-    pub(super) fn new(claim: &Claim, fence: u64, until: Duration) -> Self {
-        let mut rest_of_key = [0; 16];
-        rest_of_key.copy_from_slice(&claim.identity.key.as_bytes()[16..]);
-        let mut entry = Self {
-            rest_of_key,
-            proof: [0; 16],
-            request: [0; 16],
-            reference: 0,
-            fence,
-            usable_until: Duration::ZERO,
-            aborted: 0,
-            reruns: 0,
-            state: State::Released,
-        };
-        entry.claim(claim, fence, until);
-        entry
-    }
+/// A payment that may have moved money.
+#[derive(Clone, Debug)]
+pub(super) struct Open {
+    pub(super) parked: Arc<Parked>,
+    /// The second half, which nobody else remembers.
+    rest_of_key: [u8; 16],
+}
 
-    pub(super) fn claim(&mut self, claim: &Claim, fence: u64, until: Duration) {
-        self.proof = half_of(&claim.identity.proof);
-        self.request = half_of(&claim.identity.request);
-        self.reference = claim
-            .identity
-            .reference
-            .map_or(0, |reference| reference.value());
-        self.fence = fence;
-        self.usable_until = claim.usable_until;
-        self.state = State::Claimed { until };
+impl Open {
+    pub(super) fn new(key: &Key, parked: &Arc<Parked>) -> Self {
+        let [_, rest] = halves(key.as_bytes());
+        Self {
+            parked: Arc::clone(parked),
+            rest_of_key: rest.to_be_bytes(),
+        }
     }
 
     pub(super) fn key(&self, half: Half) -> Key {
         let mut bytes = [0; 32];
-        bytes[..16].copy_from_slice(&half);
+        bytes[..16].copy_from_slice(&half.to_be_bytes());
         bytes[16..].copy_from_slice(&self.rest_of_key);
         Key::from_bytes(bytes)
+    }
+}
+
+impl Entry {
+    pub(super) fn new(claim: &Claim, fence: u64, until: Duration) -> Self {
+        let reference = claim.identity.reference;
+        Self {
+            proof: half_of(&claim.identity.proof),
+            request: half_of(&claim.identity.request),
+            reference: reference.map_or(0, |reference| reference.value()),
+            fence,
+            usable_until: Seconds::after(claim.usable_until),
+            aborted: 0,
+            reruns: 0,
+            state: State::Claimed { until },
+        }
+    }
+
+    /// Claims it once more.
+    pub(super) fn claim(&mut self, claim: &Claim, fence: u64, until: Duration) {
+        *self = Self {
+            aborted: self.aborted,
+            reruns: self.reruns,
+            ..Self::new(claim, fence, until)
+        };
     }
 
     /// What is known of this payment, compared with the one asked for; nothing if it is free to claim.
@@ -102,22 +109,15 @@ impl Entry {
         let standing = match &self.state {
             State::Released => return None,
             State::Claimed { until } if *until <= now => return None,
-            State::Settled { details, .. } if details.keep_until <= now => return None,
+            State::Settled(settled) if settled.keep_until.is_over(now) => return None,
             State::Unresolved(unresolved) if unresolved.keep_until <= now => return None,
             State::Claimed { .. } | State::Settling { .. } => Standing::InFlight,
-            State::Parked(parked) => Standing::Parked(Arc::clone(parked)),
-            State::Settled {
-                details,
-                running_until,
-            } => match details.delivery {
-                // An answer that is already kept need not be waited for.
-                Delivery::Running if *running_until > now && details.answer.is_none() => {
-                    Standing::InFlight
-                }
-                Delivery::Running | Delivery::Delivered | Delivery::Undelivered => {
-                    Standing::Settled(Arc::clone(details))
-                }
-            },
+            State::Parked(open) => Standing::Parked(Arc::clone(&open.parked)),
+            // An answer that is already kept need not be waited for.
+            State::Settled(settled) if settled.is_running(now) && !settled.has_answer() => {
+                Standing::InFlight
+            }
+            State::Settled(settled) => Standing::Settled(settled.settled()),
             State::Unresolved(unresolved) => Standing::Unresolved(Arc::clone(unresolved)),
         };
         let reference = identity.reference.map_or(0, |reference| reference.value());
@@ -134,17 +134,7 @@ impl Entry {
         match &self.state {
             State::Settling { abandoned, .. } => *abandoned,
             State::Parked(_) => true,
-            State::Settled {
-                details,
-                running_until,
-            } => {
-                now < details.owed_until
-                    && match details.delivery {
-                        Delivery::Undelivered => true,
-                        Delivery::Running => *running_until <= now,
-                        Delivery::Delivered => false,
-                    }
-            }
+            State::Settled(settled) => settled.is_owed(now),
             State::Released | State::Claimed { .. } | State::Unresolved(_) => false,
         }
     }
@@ -155,13 +145,12 @@ impl Entry {
 
     /// Whether nothing about it has to be remembered any more.
     pub(super) fn is_expired(&self, now: Duration) -> bool {
+        let is_forgiven = || self.aborted == 0 || self.usable_until.is_over(now);
         match &self.state {
-            State::Released => self.aborted == 0 || self.usable_until <= now,
-            State::Claimed { until } => {
-                *until <= now && (self.aborted == 0 || self.usable_until <= now)
-            }
+            State::Released => is_forgiven(),
+            State::Claimed { until } => *until <= now && is_forgiven(),
             State::Settling { .. } | State::Parked(_) => false,
-            State::Settled { details, .. } => details.keep_until <= now,
+            State::Settled(settled) => settled.keep_until.is_over(now),
             State::Unresolved(unresolved) => unresolved.keep_until <= now,
         }
     }
@@ -169,8 +158,8 @@ impl Entry {
     /// What has to be given back when it expires.
     pub(super) fn refund(&self) -> Option<Arc<Settled>> {
         match &self.state {
-            State::Settled { details, .. } if details.delivery != Delivery::Delivered => {
-                Some(Arc::clone(details))
+            State::Settled(settled) if settled.delivery != Delivery::Delivered => {
+                Some(settled.settled())
             }
             _ => None,
         }
@@ -179,8 +168,8 @@ impl Entry {
     /// Parks a settlement whose lease has ended; says whether it has.
     pub(super) fn park_if_lapsed(&mut self, now: Duration) -> bool {
         match &self.state {
-            State::Settling { until, parked, .. } if *until <= now => {
-                self.state = State::Parked(Arc::clone(parked));
+            State::Settling { until, open, .. } if *until <= now => {
+                self.state = State::Parked(open.clone());
                 true
             }
             _ => false,
@@ -189,15 +178,15 @@ impl Entry {
 
     /// Takes it off the list of what is parked.
     pub(super) fn unpark(&self, half: Half, list: &mut BTreeSet<(Duration, Half)>) {
-        if let State::Parked(parked) = &self.state {
-            list.remove(&(parked.next_attempt, half));
+        if let State::Parked(open) = &self.state {
+            list.remove(&(open.parked.next_attempt, half));
             list.remove(&(Duration::ZERO, half));
         }
     }
 
     pub(super) fn drop_answer(&mut self) {
-        if let State::Settled { details, .. } = &mut self.state {
-            Arc::make_mut(details).answer = None;
+        if let State::Settled(settled) = &mut self.state {
+            settled.set_answer(None);
         }
     }
 }

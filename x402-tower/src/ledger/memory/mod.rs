@@ -1,15 +1,18 @@
 mod entry;
 mod owed;
+mod settled;
 mod shelf;
+mod text;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use self::entry::{Entry, Half, State, half};
+use self::entry::{Entry, Half, Open, State, half};
 use self::owed::Owed;
+use self::settled::{Remembered, Seconds};
 use self::shelf::Shelf;
 use super::{
     Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity, KeptAnswer, Ledger,
@@ -38,7 +41,8 @@ pub struct MemoryLedger {
 
 #[derive(Default)]
 struct Shard {
-    entries: HashMap<Half, Box<Entry>>,
+    /// A tree: nobody can flood it with keys that collide, and it does not stop to grow.
+    entries: BTreeMap<Half, Box<Entry>>,
     /// What is parked, by the time of the next attempt.
     parked: BTreeSet<(Duration, Half)>,
     /// What expired undelivered, until somebody has been told.
@@ -123,7 +127,7 @@ impl MemoryLedger {
     }
 
     fn shard(&self, half: Half) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[usize::from(half[0]) % SHARDS])
+        lock(&self.shards[half as usize % SHARDS])
     }
 
     fn next_fence(&self) -> u64 {
@@ -229,7 +233,7 @@ impl MemoryLedger {
     }
 
     /// Keeps an answer and makes room for it.
-    fn keep(&self, key: &Key, answer: &KeptAnswer, until: Duration) {
+    fn keep(&self, key: &Key, answer: &KeptAnswer, until: Seconds) {
         for evicted in self
             .shelf
             .put(half(key), answer.body.len(), until, self.clock.now())
@@ -301,6 +305,7 @@ impl Ledger for MemoryLedger {
                 }
                 if entry.is_expired(now) {
                     // Nobody has swept it out yet.
+                    self.owed.remove(&entry.request, &half);
                     shard.refunds.extend(entry.refund());
                     **entry = Entry::new(claim, fence, until);
                 } else if entry.aborted >= claim.most_aborted {
@@ -332,7 +337,7 @@ impl Ledger for MemoryLedger {
             if !lost {
                 entry.state = State::Settling {
                     until: change.now + lease,
-                    parked: Arc::clone(parked),
+                    open: Open::new(token.key(), parked),
                     abandoned: false,
                 };
             }
@@ -351,7 +356,7 @@ impl Ledger for MemoryLedger {
 
     async fn commit(&self, token: &Token, settled: &Settled) -> Result<Fenced, LedgerError> {
         let fenced = self.change(token, |entry, change| {
-            let mut details = settled.clone();
+            let mut remembered = Remembered::new(settled, change.now + RUNNING_LEASE);
             if matches!(
                 entry.state,
                 State::Settling {
@@ -359,19 +364,16 @@ impl Ledger for MemoryLedger {
                     ..
                 }
             ) {
-                details.delivery = Delivery::Undelivered;
+                remembered.delivery = Delivery::Undelivered;
             }
             entry.unpark(change.half, change.parked);
-            entry.state = State::Settled {
-                details: Arc::new(details),
-                running_until: change.now + RUNNING_LEASE,
-            };
+            entry.state = State::Settled(remembered);
             change.ledger.owed.update(entry, token.key(), &change.half);
         });
         if fenced == Fenced::Done
             && let Some(answer) = &settled.answer
         {
-            self.keep(token.key(), answer, settled.keep_until);
+            self.keep(token.key(), answer, Seconds::after(settled.keep_until));
         }
         Ok(fenced)
     }
@@ -380,7 +382,7 @@ impl Ledger for MemoryLedger {
         Ok(self.change(token, |entry, change| {
             entry.unpark(change.half, change.parked);
             change.parked.insert((parked.next_attempt, change.half));
-            entry.state = State::Parked(Arc::clone(parked));
+            entry.state = State::Parked(Open::new(token.key(), parked));
             change.ledger.owed.update(entry, token.key(), &change.half);
         }))
     }
@@ -409,50 +411,47 @@ impl Ledger for MemoryLedger {
         let Some(entry) = shard.entries.get_mut(&half) else {
             return Ok(Rerun::Denied);
         };
-        let State::Settled {
-            details,
-            running_until,
-        } = &mut entry.state
-        else {
+        let State::Settled(settled) = &mut entry.state else {
             return Ok(Rerun::Denied);
         };
-        let kept = details.answer.is_some();
-        let allowed = match details.delivery {
-            Delivery::Running if now < *running_until => return Ok(Rerun::Busy),
+        let kept = settled.has_answer();
+        let allowed = match settled.delivery {
+            Delivery::Running if settled.is_running(now) => return Ok(Rerun::Busy),
             Delivery::Running | Delivery::Undelivered => true,
             Delivery::Delivered => delivered && !kept,
         };
         if !allowed || !kept && entry.reruns >= most {
             return Ok(Rerun::Denied);
         }
+        settled.running_until = Seconds::after(now + RUNNING_LEASE);
+        settled.delivery = Delivery::Running;
         entry.reruns += u8::from(!kept);
         entry.fence = self.next_fence();
-        *running_until = now + RUNNING_LEASE;
-        Arc::make_mut(details).delivery = Delivery::Running;
         let fence = entry.fence;
         self.owed.update(entry, key, &half);
         Ok(Rerun::Granted(Token::new(*key, fence)))
     }
 
     async fn deliver(&self, token: &Token, handed: &Handed) -> Result<Fenced, LedgerError> {
-        let mut keep_until = Duration::ZERO;
+        let mut keep_until = None;
         let fenced = self.change(token, |entry, change| {
-            if let State::Settled { details, .. } = &mut entry.state {
-                let details = Arc::make_mut(details);
-                details.delivery = handed.delivery;
-                details.answered |= handed.answered;
-                details.body = handed.body.unwrap_or(details.body);
-                keep_until = details.keep_until;
+            if let State::Settled(settled) = &mut entry.state {
+                settled.delivery = handed.delivery;
+                if handed.answered {
+                    settled.answered();
+                }
+                if let Some(body) = handed.body {
+                    settled.set_body(body);
+                }
                 if let Some(answer) = &handed.answer {
-                    details.answer = Some(answer.clone());
+                    settled.set_answer(Some(answer.clone()));
+                    keep_until = Some(settled.keep_until);
                 }
                 change.ledger.owed.update(entry, token.key(), &change.half);
             }
         });
-        if fenced == Fenced::Done
-            && let Some(answer) = &handed.answer
-        {
-            self.keep(token.key(), answer, keep_until);
+        if let (Some(answer), Some(until)) = (&handed.answer, keep_until) {
+            self.keep(token.key(), answer, until);
         }
         Ok(fenced)
     }
@@ -477,17 +476,18 @@ impl Ledger for MemoryLedger {
                 let Some(entry) = shard.entries.get_mut(&half) else {
                     continue;
                 };
-                let State::Parked(parked) = &entry.state else {
+                let State::Parked(open) = &entry.state else {
                     continue;
                 };
-                let parked = Arc::clone(parked);
+                let open = open.clone();
+                let parked = Arc::clone(&open.parked);
                 entry.fence = self.next_fence();
+                let token = Token::new(open.key(half), entry.fence);
                 entry.state = State::Settling {
                     until: now + lease,
-                    parked: Arc::clone(&parked),
+                    open,
                     abandoned: true,
                 };
-                let token = Token::new(entry.key(half), entry.fence);
                 self.owed.update(entry, token.key(), &half);
                 due.push(Due::Attempt(token, parked));
             }
@@ -498,3 +498,88 @@ impl Ledger for MemoryLedger {
 
 /// For how long an answer counts as being handed over if nobody says how that ended.
 const RUNNING_LEASE: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facilitator::PaymentCall;
+    use crate::ledger::{Intent, Receipt};
+    use crate::money::{Address, Amount, Network};
+    use crate::proto::{Object, SettleResponse, Version};
+    use crate::testing::ManualClock;
+
+    const NOW: Duration = Duration::from_secs(1_790_000_000);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn claim(key: u8, request: u8) -> Claim {
+        let request = crate::Digest::from_bytes([request; 32]);
+        let identity = Identity::new(Key::from_bytes([key; 32]), request, request, None);
+        let mut claim = Claim::new(identity, MINUTE, NOW + MINUTE);
+        claim.owed = true;
+        claim
+    }
+
+    async fn settle(ledger: &MemoryLedger, claim: &Claim, receipt: SettleResponse) {
+        let Claimed::Fresh(token) = ledger.claim(claim).await.unwrap() else {
+            panic!("not fresh")
+        };
+        let payer = Address::evm([1; 20]);
+        let call = PaymentCall::new(Version::V2, "{}", "{}");
+        let intent = Intent::new(call, "exact", Network::BASE, payer, Amount::ZERO, 0);
+        let parked = Arc::new(Parked::new(intent, Duration::ZERO));
+        let begun = ledger.begin_settlement(&token, &parked, MINUTE).await;
+        assert_eq!(begun.unwrap(), Fenced::Done);
+        let now = ledger.clock.now();
+        let mut settled = Settled::new(Receipt::new(receipt), 2_500u64.into(), now + MINUTE);
+        settled.delivery = Delivery::Undelivered;
+        let committed = ledger.commit(&token, &settled).await;
+        assert_eq!(committed.unwrap(), Fenced::Done);
+    }
+
+    fn receipt() -> SettleResponse {
+        SettleResponse::settled("eip155:8453", "0xAbcd", "0x00ff")
+    }
+
+    #[tokio::test]
+    async fn what_has_expired_owes_nothing_when_its_payment_comes_again() {
+        let clock = Arc::new(ManualClock::new(NOW));
+        let ledger = MemoryLedger::builder().clock(clock.clone()).build();
+        settle(&ledger, &claim(1, 1), receipt()).await;
+        assert!(matches!(
+            ledger.claim(&claim(2, 1)).await.unwrap(),
+            Claimed::Owed(..)
+        ));
+        clock.advance(MINUTE);
+        settle(&ledger, &claim(1, 2), receipt()).await;
+        assert!(matches!(
+            ledger.claim(&claim(2, 1)).await.unwrap(),
+            Claimed::Fresh(_)
+        ));
+        assert!(matches!(
+            ledger.claim(&claim(3, 2)).await.unwrap(),
+            Claimed::Owed(..)
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_settled_payment_is_remembered_as_it_was() {
+        let ledger = MemoryLedger::builder()
+            .clock(Arc::new(ManualClock::new(NOW)))
+            .build();
+        let mut extended = receipt();
+        extended.extensions = Some(Object::new().with_text("note", "thanks"));
+        let refused = SettleResponse::failed("eip155:8453", Some("unconfirmed".to_owned()));
+        let solana = SettleResponse::settled("solana:x", "9WzD", "5VERv8");
+        for (key, receipt) in (1..).zip([receipt(), extended, refused, solana]) {
+            let claim = claim(key, key);
+            settle(&ledger, &claim, receipt.clone()).await;
+            let found = ledger.find(&claim.identity).await.unwrap().unwrap();
+            let crate::ledger::Standing::Settled(settled) = found.standing else {
+                panic!("{:?}", found.standing)
+            };
+            assert_eq!(*settled.receipt.message(), receipt);
+            assert_eq!(settled.amount, Amount::from(2_500u64));
+            assert_eq!(settled.keep_until, NOW + MINUTE);
+        }
+    }
+}

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::entry::{Entry, Half, State};
+use super::entry::{Entry, Half, State, half_of};
 use super::lock;
 use crate::ledger::{Delivery, Identity};
 use crate::scheme::Key;
@@ -21,10 +21,9 @@ impl Owed {
         if self.length.load(Ordering::Relaxed) == 0 {
             return Vec::new();
         }
-        let mut request = [0; 16];
-        request.copy_from_slice(&identity.request.as_bytes()[..16]);
+        let request = half_of(&identity.request);
         lock(&self.index)
-            .range((request, [0; 16])..=(request, [0xff; 16]))
+            .range((request, Half::MIN)..=(request, Half::MAX))
             .map(|(_, key)| *key)
             .filter(|key| *key != identity.key && !passed.contains(key))
             .collect()
@@ -36,7 +35,7 @@ impl Owed {
             State::Settling { abandoned, .. } => *abandoned,
             State::Parked(_) => true,
             // A delivery that is running becomes owed when its lease ends, which nobody announces.
-            State::Settled { details, .. } => details.delivery == Delivery::Undelivered,
+            State::Settled(settled) => settled.delivery == Delivery::Undelivered,
             State::Released | State::Claimed { .. } | State::Unresolved(_) => false,
         };
         if may_be_owed {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::entry::Half;
 use super::lock;
+use super::settled::Seconds;
 
 /// Which answers are kept, in the order in which they came, so that the oldest can go when there are too many bytes.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ struct Kept {
 struct Place {
     of: Half,
     bytes: usize,
-    until: Duration,
+    until: Seconds,
 }
 
 impl Shelf {
@@ -34,13 +35,13 @@ impl Shelf {
     }
 
     /// Puts an answer down and says whose have to go for it.
-    pub(super) fn put(&self, of: Half, bytes: usize, until: Duration, now: Duration) -> Vec<Half> {
+    pub(super) fn put(&self, of: Half, bytes: usize, until: Seconds, now: Duration) -> Vec<Half> {
         let mut kept = lock(&self.kept);
         kept.bytes += bytes;
         kept.order.push_back(Place { of, bytes, until });
         let mut gone = Vec::new();
         while let Some(oldest) = kept.order.front()
-            && (oldest.until <= now || kept.bytes > self.most_bytes)
+            && (oldest.until.is_over(now) || kept.bytes > self.most_bytes)
         {
             let Some(place) = kept.order.pop_front() else {
                 break;

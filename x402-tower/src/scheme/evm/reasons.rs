@@ -13,15 +13,30 @@ pub(super) fn name(flaw: Flaw) -> &'static str {
         Flaw::Asset => "permit2_token_mismatch",
         Flaw::Transfer => "unsupported_payload_type",
         Flaw::Spender => "invalid_permit2_spender",
+        Flaw::Facilitator => "upto_facilitator_mismatch",
         Flaw::NotYetValid => "invalid_exact_evm_payload_authorization_valid_after",
         Flaw::Expired | Flaw::TooLong => "invalid_exact_evm_payload_authorization_valid_before",
         Flaw::Signature => "invalid_exact_evm_signature",
     }
 }
 
+/// What is only ever signed for Permit2 has no reasons of its own.
+pub(super) fn name_over_permit2(flaw: Flaw) -> &'static str {
+    match flaw {
+        Flaw::Amount => "permit2_amount_mismatch",
+        Flaw::Recipient => "invalid_permit2_recipient_mismatch",
+        Flaw::NotYetValid => "permit2_not_yet_valid",
+        Flaw::Expired | Flaw::TooLong => "permit2_deadline_expired",
+        Flaw::Signature => "invalid_permit2_signature",
+        Flaw::Asset | Flaw::Transfer | Flaw::Spender | Flaw::Facilitator => name(flaw),
+    }
+}
+
 pub(super) fn meaning(reason: &str) -> Meaning {
     match reason {
-        "invalid_exact_evm_transaction_failed" => Meaning::Reverted,
+        "invalid_exact_evm_transaction_failed" | "invalid_upto_evm_transaction_failed" => {
+            Meaning::Reverted
+        }
         "invalid_exact_evm_nonce_already_used" | "permit2_invalid_nonce" => Meaning::AlreadyUsed,
         _ if NOT_SENT.contains(&reason) => Meaning::NotSent,
         _ => Meaning::Nothing,
@@ -89,6 +104,13 @@ const NOT_SENT: &[&str] = &[
     "permit2_proxy_not_deployed",
     "permit2_simulation_failed",
     "permit2_token_mismatch",
+    // `upto`.
+    "invalid_upto_evm_network_mismatch",
+    "invalid_upto_evm_payload_settlement_exceeds_amount",
+    "invalid_upto_evm_scheme",
+    "upto_amount_exceeds_permitted",
+    "upto_facilitator_mismatch",
+    "upto_unauthorized_facilitator",
     // Approvals that travel with a payment.
     "eip2612_asset_mismatch",
     "eip2612_deadline_expired",
@@ -120,12 +142,15 @@ mod tests {
             Flaw::Asset,
             Flaw::Transfer,
             Flaw::Spender,
+            Flaw::Facilitator,
             Flaw::NotYetValid,
             Flaw::Expired,
             Flaw::TooLong,
             Flaw::Signature,
         ] {
-            assert_eq!(meaning(name(flaw)), Meaning::NotSent, "{flaw:?}");
+            for name in [name(flaw), name_over_permit2(flaw)] {
+                assert_eq!(meaning(name), Meaning::NotSent, "{flaw:?}");
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::hex;
 use crate::digest::Digest;
 use crate::money::Address;
+use crate::proto::Text;
 use crate::scheme::{Authorization, Flaw, Key, Malformed};
 
 /// The Permit2 contract, at the same address on every EVM chain.
@@ -17,6 +18,12 @@ pub const PERMIT2: Address = Address::evm([
 pub const PERMIT2_EXACT_PROXY: Address = Address::evm([
     0x40, 0x20, 0x85, 0xc2, 0x48, 0xee, 0xa2, 0x7d, 0x92, 0xe8, 0xb3, 0x0b, 0x2c, 0x58, 0xed, 0x07,
     0xf9, 0xe2, 0x00, 0x01,
+]);
+
+/// The contract that spends what buyers sign for `upto`.
+pub const PERMIT2_UPTO_PROXY: Address = Address::evm([
+    0x40, 0x20, 0xa4, 0xf3, 0xb7, 0xb9, 0x0c, 0xca, 0x42, 0x3b, 0x9f, 0xab, 0xcc, 0x0c, 0xe5, 0x7c,
+    0x6c, 0x24, 0x00, 0x02,
 ]);
 
 /// `PermitWitnessTransferFrom`, signed for Permit2.
@@ -49,16 +56,33 @@ struct Permitted<'a> {
 struct Witness<'a> {
     #[serde(borrow)]
     to: Cow<'a, str>,
+    /// Only for `upto`.
+    #[serde(borrow, default)]
+    facilitator: Option<Text<'a>>,
     #[serde(borrow)]
     valid_after: Cow<'a, str>,
 }
 
 impl Wire<'_> {
-    pub(super) fn read(&self, chain_id: u64, signature: &str) -> Result<Authorization, Malformed> {
+    pub(super) fn facilitator(&self) -> Option<&str> {
+        self.witness.facilitator.as_ref().map(|text| &*text.0)
+    }
+
+    /// Reads it; another spender than this one is a flaw.
+    pub(super) fn read(
+        &self,
+        chain_id: u64,
+        good_spender: &Address,
+        signature: &str,
+    ) -> Result<Authorization, Malformed> {
         let from = hex::bytes(&self.from, "from")?;
         let to = hex::bytes(&self.witness.to, "witness.to")?;
         let token = hex::bytes(&self.permitted.token, "permitted.token")?;
         let spender = hex::bytes(&self.spender, "spender")?;
+        let facilitator = self
+            .facilitator()
+            .map(|text| hex::bytes::<20>(text, "witness.facilitator"))
+            .transpose()?;
         let amount = hex::amount(&self.permitted.amount, "permitted.amount")?;
         let nonce = hex::amount(&self.nonce, "nonce")?.to_be_bytes();
         let valid = hex::second(&self.witness.valid_after, "witness.validAfter")?
@@ -79,7 +103,8 @@ impl Wire<'_> {
             hex::trimmed(&end),
             signature.as_bytes(),
         ];
-        let proof = Digest::of("permit2", signed);
+        let facilitator = facilitator.as_ref().map(|bytes| &bytes[..]);
+        let proof = Digest::of("permit2", signed.into_iter().chain(facilitator));
         let mut authorization = Authorization::new(
             key,
             proof,
@@ -91,7 +116,7 @@ impl Wire<'_> {
         authorization.asset = Some(Address::evm(token));
         authorization.flaw = signature
             .flaw()
-            .or((Address::evm(spender) != PERMIT2_EXACT_PROXY).then_some(Flaw::Spender));
+            .or((Address::evm(spender) != *good_spender).then_some(Flaw::Spender));
         Ok(authorization)
     }
 }

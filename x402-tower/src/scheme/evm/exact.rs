@@ -1,15 +1,9 @@
-mod eip3009;
-mod hex;
-mod permit2;
-mod reasons;
-
-use serde::Deserialize;
-
-use super::{Authorization, Extra, Flaw, Malformed, Meaning, Offer, Scheme};
+use super::payload::Payload;
+use super::permit2::PERMIT2_EXACT_PROXY;
+use super::reasons;
 use crate::money::{Address, Asset, Network, Transfer};
-use crate::proto::{Object, Presented, SupportedKind, Text, v1};
-
-pub use self::permit2::{PERMIT2, PERMIT2_EXACT_PROXY};
+use crate::proto::{Object, Presented, SupportedKind, v1};
+use crate::scheme::{Authorization, Extra, Flaw, Malformed, Meaning, Offer, Scheme};
 
 /// `exact` on EVM chains: a fixed amount, moved by the token itself (EIP-3009) or by Permit2.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,18 +63,7 @@ impl Scheme for ExactEvm {
         network: &Network,
         asset: &Address,
     ) -> Result<Authorization, Malformed> {
-        let chain_id = network
-            .evm_chain_id()
-            .ok_or_else(|| Malformed::new("not an EVM chain"))?;
-        let payload: Payload<'_> =
-            serde_json::from_str(presented.payload.get()).map_err(Malformed::new)?;
-        let signature = payload.signature.as_ref().map_or("", |text| &*text.0);
-        match (payload.authorization, payload.permit2_authorization) {
-            (Some(authorization), None) => authorization.read(chain_id, asset, signature),
-            (None, Some(authorization)) => authorization.read(chain_id, signature),
-            (Some(_), Some(_)) => Err(Malformed::new("two authorizations")),
-            (None, None) => Err(Malformed::new("no authorization")),
-        }
+        Payload::of(presented)?.read(network, asset, &PERMIT2_EXACT_PROXY)
     }
 
     fn misfit(&self, authorization: &Authorization, offer: &Offer) -> Option<Flaw> {
@@ -101,17 +84,6 @@ impl Scheme for ExactEvm {
     fn proves_payer(&self, reason: &str) -> bool {
         reasons::proves_payer(reason)
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Payload<'a> {
-    #[serde(borrow, default)]
-    signature: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    authorization: Option<eip3009::Wire<'a>>,
-    #[serde(borrow, default)]
-    permit2_authorization: Option<permit2::Wire<'a>>,
 }
 
 #[cfg(test)]

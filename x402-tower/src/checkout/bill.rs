@@ -1,0 +1,56 @@
+//! What an answer costs in the end.
+
+use super::admit::{Good, Sale};
+use crate::ledger::Receipt;
+use crate::log::{self, Chain};
+use crate::money::Amount;
+use crate::proto::SettleResponse;
+
+/// What becomes of a sale whose answer is worth its price.
+#[derive(Debug)]
+pub(crate) enum Bill {
+    /// The money is to move: as much as its intent says.
+    Charge,
+    /// The handler has metered nothing. No money moves, and this says so.
+    Nothing(Receipt),
+    /// The facilitator cannot be asked for what was metered.
+    Broken,
+}
+
+impl Sale {
+    /// Reads the meter, if there is one. Who has one and says nothing means all of it.
+    pub(crate) fn bill(&mut self) -> Bill {
+        let metered = self.payment.meter().and_then(|meter| meter.end());
+        match metered {
+            None => Bill::Charge,
+            Some(amount) if amount.is_zero() => Bill::Nothing(self.receipt_of_nothing()),
+            Some(amount) => match self.good.charge(amount) {
+                Ok(()) => Bill::Charge,
+                Err(error) => {
+                    log::error!("a facilitator cannot be asked for what was metered"; error = Chain(&error));
+                    Bill::Broken
+                }
+            },
+        }
+    }
+
+    /// What facilitators answer who are asked to settle nothing, so that nobody has to ask them.
+    fn receipt_of_nothing(&self) -> Receipt {
+        let network = self.payment.network().to_string();
+        let payer = self.payment.payer().to_string();
+        let mut answer = SettleResponse::settled(network, payer, "");
+        answer.amount = Some(Amount::ZERO);
+        Receipt::new(answer)
+    }
+}
+
+impl Good {
+    /// So much is charged in the end, and nothing else is asked for from now on.
+    fn charge(&mut self, amount: Amount) -> Result<(), serde_json::Error> {
+        if amount != self.amount {
+            self.call = self.call.with_amount(amount)?;
+            self.amount = amount;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,191 @@
+//! Settled payments, folded small: a million of them are remembered at a time, and hardly any is ever asked for again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::text;
+use crate::ledger::{BodyDigest, Delivery, KeptAnswer, Receipt, Settled};
+use crate::money::Amount;
+use crate::proto::SettleResponse;
+
+/// A settled payment as it is remembered.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    word: Word,
+    /// What most payments have nothing of.
+    more: Option<Box<More>>,
+    pub(super) keep_until: Seconds,
+    owed_until: Seconds,
+    /// Until when its answer counts as being handed over if nobody says how that ended.
+    pub(super) running_until: Seconds,
+    pub(super) delivery: Delivery,
+    answered: bool,
+    body_is_empty: bool,
+}
+
+/// The facilitator's word, and how much was paid.
+#[derive(Debug)]
+enum Word {
+    Packed(Box<[u8]>),
+    /// It says more than usual.
+    Whole(Arc<(Receipt, Amount)>),
+}
+
+#[derive(Debug, Default)]
+struct More {
+    answer: Option<KeptAnswer>,
+    body: Option<BodyDigest>,
+}
+
+/// Whole seconds since 1970, until the year 2106. Something that ends, ends a little later so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Seconds(u32);
+
+impl Seconds {
+    pub(super) fn after(time: Duration) -> Self {
+        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        Self(u32::try_from(seconds).unwrap_or(u32::MAX))
+    }
+
+    /// Whether this is over.
+    pub(super) fn is_over(self, now: Duration) -> bool {
+        self.time() <= now
+    }
+
+    fn time(self) -> Duration {
+        Duration::from_secs(self.0.into())
+    }
+}
+
+impl Remembered {
+    pub(super) fn new(settled: &Settled, running_until: Duration) -> Self {
+        let mut remembered = Self {
+            word: Word::new(&settled.receipt, settled.amount),
+            more: None,
+            keep_until: Seconds::after(settled.keep_until),
+            owed_until: Seconds::after(settled.owed_until),
+            running_until: Seconds::after(running_until),
+            delivery: settled.delivery,
+            answered: settled.answered,
+            body_is_empty: false,
+        };
+        remembered.set_body(settled.body);
+        remembered.set_answer(settled.answer.clone());
+        remembered
+    }
+
+    /// Unfolds it.
+    pub(super) fn settled(&self) -> Arc<Settled> {
+        let (receipt, amount) = self.word.read();
+        let mut settled = Settled::new(receipt, amount, self.keep_until.time());
+        settled.owed_until = self.owed_until.time();
+        settled.delivery = self.delivery;
+        settled.answered = self.answered;
+        let more = self.more.as_deref();
+        settled.answer = more.and_then(|more| more.answer.clone());
+        settled.body = match more.and_then(|more| more.body) {
+            Some(body) => body,
+            None if self.body_is_empty => EMPTY,
+            None => BodyDigest::UNREAD,
+        };
+        Arc::new(settled)
+    }
+
+    /// Whether an answer is kept.
+    pub(super) fn has_answer(&self) -> bool {
+        self.more
+            .as_deref()
+            .is_some_and(|more| more.answer.is_some())
+    }
+
+    pub(super) fn set_answer(&mut self, answer: Option<KeptAnswer>) {
+        if self.has_answer() || answer.is_some() {
+            self.more.get_or_insert_default().answer = answer;
+        }
+    }
+
+    pub(super) const fn answered(&mut self) {
+        self.answered = true;
+    }
+
+    pub(super) fn set_body(&mut self, body: BodyDigest) {
+        self.body_is_empty = body == EMPTY;
+        let is_said = self.body_is_empty || body == BodyDigest::UNREAD;
+        if self.more.is_some() || !is_said {
+            self.more.get_or_insert_default().body = (!is_said).then_some(body);
+        }
+    }
+
+    /// Whether its answer is on its way.
+    pub(super) fn is_running(&self, now: Duration) -> bool {
+        self.delivery == Delivery::Running && !self.running_until.is_over(now)
+    }
+
+    /// Whether its buyer has a right to something that was not delivered.
+    pub(super) fn is_owed(&self, now: Duration) -> bool {
+        !self.owed_until.is_over(now)
+            && self.delivery != Delivery::Delivered
+            && !self.is_running(now)
+    }
+}
+
+/// There is no body, and nobody has to look at it.
+const EMPTY: BodyDigest = BodyDigest::new(0, true, None);
+
+impl Word {
+    fn new(receipt: &Receipt, amount: Amount) -> Self {
+        pack(receipt.message(), amount).map_or_else(
+            || Self::Whole(Arc::new((receipt.clone(), amount))),
+            |packed| Self::Packed(packed.into()),
+        )
+    }
+
+    fn read(&self) -> (Receipt, Amount) {
+        match self {
+            Self::Packed(packed) => unpack(packed),
+            Self::Whole(whole) => (whole.0.clone(), whole.1),
+        }
+    }
+}
+
+/// A plain success, in one piece: who paid, how, where, and how much.
+fn pack(answer: &SettleResponse, amount: Amount) -> Option<Vec<u8>> {
+    let SettleResponse {
+        success: true,
+        error_reason: None,
+        error_message: None,
+        payer: Some(payer),
+        transaction,
+        network,
+        amount: None,
+        extensions: None,
+        rest,
+    } = answer
+    else {
+        return None;
+    };
+    if !rest.is_empty() {
+        return None;
+    }
+    let mut packed = Vec::with_capacity(USUAL_LENGTH);
+    text::pack(&mut packed, payer)?;
+    text::pack(&mut packed, transaction)?;
+    text::pack(&mut packed, network)?;
+    let amount = amount.to_be_bytes();
+    let zeros = amount.iter().take_while(|byte| **byte == 0).count();
+    packed.extend_from_slice(&amount[zeros..]);
+    Some(packed)
+}
+
+fn unpack(packed: &[u8]) -> (Receipt, Amount) {
+    let mut rest = packed;
+    let [payer, transaction, network] = [(); 3].map(|()| text::unpack(&mut rest));
+    let mut amount = [0; 32];
+    let zeros = amount.len().saturating_sub(rest.len());
+    amount[zeros..].copy_from_slice(rest);
+    let answer = SettleResponse::settled(network, payer, transaction);
+    (Receipt::new(answer), Amount::from_be_bytes(amount))
+}
+
+/// That of an EVM payment.
+const USUAL_LENGTH: usize = 80;

@@ -1,0 +1,13 @@
+//! The schemes of EVM chains. They differ in what is charged, and share how it is signed.
+
+mod eip3009;
+mod exact;
+mod hex;
+mod payload;
+mod permit2;
+mod reasons;
+mod upto;
+
+pub use self::exact::ExactEvm;
+pub use self::permit2::{PERMIT2, PERMIT2_EXACT_PROXY, PERMIT2_UPTO_PROXY};
+pub use self::upto::UptoEvm;
