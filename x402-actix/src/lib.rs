@@ -34,10 +34,13 @@
 //!
 //! # Prices
 //!
-//! [`X402::price`] and [`X402::route`] make a [`Paid`]: a middleware for a resource, a scope or an app, and for the `wrap`
-//! of a route attribute. What it is wrapped around is sold as a whole, what is not found there included: that costs
-//! nothing, but it is asked for first. So wrap resources rather than scopes. A resource has its price for all methods;
-//! what is sold is named by the URL that the client asked for, in whatever scope.
+//! [`X402::price`] and [`X402::route`] make a [`Paid`]: a middleware for a route, a resource, a scope or an app, and for the
+//! `wrap` of a route attribute. What it is wrapped around is sold as a whole, what is not found there included: that costs
+//! nothing, but payment is asked for first. So wrap routes and resources rather than scopes.
+//!
+//! What is sold is named by the URL that the client asked for, in whatever scope; under
+//! [`NormalizePath`](actix_web::middleware::NormalizePath) by the tidy one. Wrap `Cors` around prices, with the
+//! [headers](cors) that paying pages use.
 //!
 //! # Servers
 //!
@@ -78,6 +81,9 @@
 //! * A client that closes its side of an HTTP/1 connection is not gone for actix, unless
 //!   [`HttpServer::h1_allow_half_closed`](actix_web::HttpServer::h1_allow_half_closed) says so. Until then its handler
 //!   works on, and is paid.
+//! * A handler that has a price of its own, by an attribute, shares its request with actix, whose headers cannot be changed
+//!   any more. It finds its own payment there if it is routed by hand, with `web::get().to(…)`. It should not pass that on.
+//!   Below a route attribute the payment has been taken out.
 //! * There are no trailers.
 //! * [`RequestHead::extensions`](price::RequestHead::extensions) is empty: those of actix belong to one worker.
 //!
@@ -87,12 +93,11 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod answer;
 mod extract;
 pub mod gate;
+mod handler;
 mod log;
 mod paid;
-mod paid_handler;
 mod seller;
 mod strip;
 
@@ -170,7 +175,6 @@ pub use self::seller::{Builder, RouteBuilder, X402};
 pub mod __private {
     pub use actix_web;
 
-    pub use crate::answer::Answer;
-    pub use crate::paid_handler::{Called, Gated, PaidFuture, call};
+    pub use crate::handler::{Answer, Gated, PaidFuture, call};
     pub use crate::strip::{Strip, Stripping};
 }

@@ -4,7 +4,8 @@ use std::task::{Context, Poll};
 
 use actix_web::HttpMessage as _;
 use actix_web::dev::{Service, ServiceRequest, Transform};
-use http::{HeaderMap, HeaderName};
+use actix_web::http::header::HeaderName as OldName;
+use http::HeaderMap;
 use x402_tower::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
 
 use crate::gate::convert::header_value;
@@ -62,21 +63,20 @@ impl fmt::Debug for Stripped {
 }
 
 pub(crate) fn take_payment(request: &mut ServiceRequest) -> HeaderMap {
+    const V2: OldName = OldName::from_static("payment-signature");
+    const V1: OldName = OldName::from_static("x-payment");
+
     let mut payment = HeaderMap::new();
-    for name in [PAYMENT_SIGNATURE, X_PAYMENT] {
+    for (old, name) in [(V2, PAYMENT_SIGNATURE), (V1, X_PAYMENT)] {
         // Usually there is none, and looking is allowed when changing is not.
-        if request.headers().contains_key(name.as_str()) {
-            take(request, &name, &mut payment);
+        if request.headers().contains_key(&old) {
+            for value in request.headers_mut().remove(&old) {
+                if let Some(mut value) = header_value(&value) {
+                    value.set_sensitive(true);
+                    payment.append(name.clone(), value);
+                }
+            }
         }
     }
     payment
-}
-
-fn take(request: &mut ServiceRequest, name: &HeaderName, payment: &mut HeaderMap) {
-    for value in request.headers_mut().remove(name.as_str()) {
-        if let Some(mut value) = header_value(&value) {
-            value.set_sensitive(true);
-            payment.append(name.clone(), value);
-        }
-    }
 }

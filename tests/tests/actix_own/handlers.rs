@@ -47,7 +47,7 @@ const _: () = {
 
     impl Handler<Gated<Arguments>> for self::weather {
         type Output = <Self::Future as Future>::Output;
-        type Future = PaidFuture<Pointer, Arguments>;
+        type Future = PaidFuture;
 
         fn call(&self, gated: Gated<Arguments>) -> Self::Future {
             call(&DECLARATION, erased as Pointer, gated)
@@ -75,13 +75,13 @@ struct Unpayable;
 
 impl Handler<Gated<()>> for Unpayable {
     type Output = <Self::Future as Future>::Output;
-    type Future = PaidFuture<fn() -> std::future::Ready<&'static str>, ()>;
+    type Future = PaidFuture;
 
     fn call(&self, gated: Gated<()>) -> Self::Future {
         static DECLARATION: Declaration = Declaration::new("unpayable", |x402| {
             x402.route(x402_actix::price::Accept::new("$0.01").network("base"))
         });
-        call(&DECLARATION, || std::future::ready("the goods"), gated)
+        call(&DECLARATION, async || Answer::new("the goods"), gated)
     }
 }
 

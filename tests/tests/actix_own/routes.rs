@@ -2,16 +2,19 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::OnceLock;
 
-use actix_web::body::SizedStream;
+use actix_web::body::{self, MessageBody as _, SizedStream};
 use actix_web::http::header::HeaderName;
 use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, StatusCode};
-use x402_actix::{Payment, Receipt, Settle};
+use x402_actix::{Paid, Payment, Receipt, Settle};
 use x402_tests::buyer::{get, paying, request};
 use x402_tests::{Answer, Challenge, Connection, Verb, send};
+use x402_tower::facilitator::Endpoint;
+use x402_tower::local::Fault;
 
 use crate::{ask, buy, open, pay, serve};
 
@@ -77,6 +80,38 @@ async fn goods(id: web::Path<u32>, _: Payment) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_price_can_stand_in_a_route() {
+    let (shop, x402) = open().await;
+    let buyer = shop.buyer(1);
+    let price = x402.price("$0.01").unwrap();
+    PRICE.set(price.clone()).unwrap();
+    let app = serve!(move || {
+        let route = web::get().to(async || "the goods").wrap(price.clone());
+        App::new().service(listed).route("/routed", route)
+    });
+    for path in ["/listed", "/routed"] {
+        assert_eq!(ask(&app, path).await.status, StatusCode::PAYMENT_REQUIRED);
+        assert_eq!(buy(&buyer, &app, path).await.text(), "the goods");
+        // What no route is for is for nothing.
+        let put = send(app.address, request(Method::PUT, path, "")).await;
+        assert!(put.status == 404 || put.status == 405, "{put:?}");
+    }
+    shop.assert_charges(2);
+}
+
+#[actix_web::get("/listed", wrap = "price()")]
+async fn listed(_: Payment) -> &'static str {
+    "the goods"
+}
+
+/// Attributes have no other way to a seller.
+static PRICE: OnceLock<Paid> = OnceLock::new();
+
+fn price() -> Paid {
+    PRICE.get().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn handlers_find_who_paid() {
     let (shop, x402) = open().await;
     let buyer = shop.buyer(1);
@@ -86,7 +121,7 @@ async fn handlers_find_who_paid() {
         let payer = async |payment: Payment| payment.payer().to_string();
         let perhaps = async |payment: Option<Payment>| format!("{}", payment.is_some());
         let receipt = async |receipt: Receipt| receipt.transaction().to_owned();
-        let at = |path, price: &x402_actix::Paid| web::resource(path).wrap(price.clone());
+        let at = |path, price: &Paid| web::resource(path).wrap(price.clone());
         App::new()
             .service(at("/paid/payer", &after).to(payer))
             .service(at("/paid/perhaps", &after).to(perhaps))
@@ -238,9 +273,9 @@ async fn layers_around_a_price_see_what_layers_within_have_left() {
     let app = serve!(move || {
         let noting = async |request: HttpRequest| {
             request.extensions_mut().insert(Note("of the request"));
-            let mut response = HttpResponse::Ok().body("the goods");
+            let mut response = HttpResponse::NoContent().message_body(body::None::new())?;
             response.extensions_mut().insert(Note("of the answer"));
-            response
+            Ok::<_, actix_web::Error>(response)
         };
         let goods = web::resource("/goods").wrap(price.clone()).to(noting);
         App::new()
@@ -253,8 +288,9 @@ async fn layers_around_a_price_see_what_layers_within_have_left() {
                     let of_answer = answer.response().extensions().get().cloned();
                     let notes = of_request.into_iter().chain(of_answer);
                     let notes: Vec<_> = notes.map(|Note(note)| note).collect();
+                    let size = answer.response().body().size();
                     let name = HeaderName::from_static("x-notes");
-                    let value = notes.join(", ").parse().unwrap();
+                    let value = format!("{notes:?}, {size:?}").parse().unwrap();
                     answer.headers_mut().insert(name, value);
                     Ok(answer)
                 }
@@ -263,11 +299,43 @@ async fn layers_around_a_price_see_what_layers_within_have_left() {
     });
     let notes = http::HeaderName::from_static("x-notes");
     let challenge = ask(&app, "/goods").await;
-    assert_eq!(challenge.header(notes.clone()), Some(""));
+    let seen = format!("[], Sized({})", challenge.body.len());
+    assert_eq!(challenge.header(notes.clone()), Some(&*seen));
     let answer = buy(&buyer, &app, "/goods").await;
-    assert_eq!(
-        answer.header(notes),
-        Some("of the request, of the answer"),
-        "{answer:?}"
-    );
+    let seen = r#"["of the request", "of the answer"], None"#;
+    assert_eq!(answer.header(notes), Some(seen), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgrade_that_is_not_paid_for_after_all_is_none() {
+    let (shop, x402) = open().await;
+    let price = x402.price("$0.01").unwrap();
+    let app = serve!(move || {
+        let upgrade = async |payload: web::Payload| {
+            let mut response = HttpResponse::SwitchingProtocols();
+            response.upgrade("websocket").streaming(payload)
+        };
+        App::new().service(web::resource("/socket").wrap(price.clone()).to(upgrade))
+    });
+    let mut ask = get("/socket");
+    for (name, value) in [("connection", "upgrade"), ("upgrade", "websocket")] {
+        ask.headers_mut().insert(name, value.parse().unwrap());
+    }
+    for (number, refused) in [(1, true), (2, false)] {
+        let challenge = Challenge::of(&crate::ask(&app, "/socket").await);
+        let payment = shop.buyer(number).pay(&challenge);
+        if refused {
+            let reason = "invalid_exact_evm_insufficient_balance".to_owned();
+            shop.facilitator
+                .on(Endpoint::Settle, [Fault::Refuse(reason)]);
+        }
+        let paying = paying(ask.clone(), &payment);
+        let mut connection = Connection::open(app.address, &paying).await;
+        let head = connection.read_head().await.to_lowercase();
+        let status = if refused { "402" } else { "101" };
+        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{head}");
+        assert_eq!(head.contains("upgrade"), !refused, "{head}");
+        assert!(head.contains("payment-response: "), "{head}");
+    }
+    shop.assert_charges(1);
 }

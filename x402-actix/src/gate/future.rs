@@ -26,21 +26,10 @@ pin_project! {
         B: MessageBody,
         B: 'static,
     {
+        // There is none for what is no request in the eyes of the engine.
         #[pin]
-        state: State<S, B>,
-    }
-}
-
-pin_project! {
-    #[project = StateProjection]
-    enum State<S, B>
-    where
-        S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
-        B: MessageBody,
-        B: 'static,
-    {
-        Gate { #[pin] answering: Answering<S, B>, between: Rc<Between> },
-        Unreadable,
+        answering: Option<Answering<S, B>>,
+        between: Rc<Between>,
     }
 }
 
@@ -49,14 +38,8 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
 {
-    pub(super) const fn new(answering: Answering<S, B>, between: Rc<Between>) -> Self {
-        let state = State::Gate { answering, between };
-        Self { state }
-    }
-
-    pub(super) const fn unreadable() -> Self {
-        let state = State::Unreadable;
-        Self { state }
+    pub(super) const fn new(answering: Option<Answering<S, B>>, between: Rc<Between>) -> Self {
+        Self { answering, between }
     }
 }
 
@@ -68,12 +51,12 @@ where
     type Output = Result<ServiceResponse<GateBody<B>>, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (answering, between) = match self.project().state.project() {
-            StateProjection::Gate { answering, between } => (answering, between),
-            StateProjection::Unreadable => return Poll::Ready(Err(ErrorBadRequest(""))),
+        let this = self.project();
+        let Some(answering) = this.answering.as_pin_mut() else {
+            return Poll::Ready(Err(ErrorBadRequest("")));
         };
         let response = ready!(answering.poll(cx))?;
-        Poll::Ready(match between.take() {
+        Poll::Ready(match this.between.take() {
             Place::Waiting(request) => {
                 let (request, _) = request.into_parts();
                 Ok(ServiceResponse::new(request, pack(response, None)))

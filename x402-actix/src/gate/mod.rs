@@ -1,7 +1,7 @@
 //! The middleware: the engine's gate around a service of actix, and every decision made elsewhere.
 //!
 //! actix speaks version 0.2 of `http`, and its services take requests that cannot be taken apart. So the gate gets the head of
-//! a request, [translated](convert); what the service needs waits [in between](between) until the gate calls for it.
+//! a request, translated; what the service needs waits in between until the gate calls for it.
 
 mod behind;
 mod between;

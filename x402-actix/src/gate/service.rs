@@ -39,12 +39,13 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let payload = request.take_payload();
-        let Some(translated) = convert::request(request.request(), payload) else {
-            return ResponseFuture::unreadable();
-        };
+        let asked = convert::request(request.request(), payload);
         let between = Rc::new(Between::new(request));
-        let behind = Behind::new(Rc::clone(&self.service), Rc::clone(&between));
-        ResponseFuture::new(self.layer.layer(behind).call(translated), between)
+        let answering = asked.map(|asked| {
+            let behind = Behind::new(Rc::clone(&self.service), Rc::clone(&between));
+            self.layer.layer(behind).call(asked)
+        });
+        ResponseFuture::new(answering, between)
     }
 }
 
