@@ -136,7 +136,7 @@ macro_rules! behaviours {
                 is_no_other_method,
                 is_no_header_that_names_another_path,
                 is_no_cheaper_neighbour,
-            ],
+            ];
             upto: [
                 offers_a_limit_in_version_2_alone,
                 charges_what_was_metered,
