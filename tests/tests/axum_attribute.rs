@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 use x402_axum::{Payment, Priced as _, X402, paid};
 use x402_tests::buyer::{self, paying};
 use x402_tests::{Answer, Buyer, Challenge};
+use x402_tower::Meter;
 use x402_tower::local::LocalFacilitator;
 use x402_tower::proto::header::PAYMENT_SIGNATURE;
 use x402_tower::testing::{ManualClock, TestPayment};
@@ -264,6 +265,30 @@ async fn prices_come_from_functions() {
     market
         .assert_sells(get(text), buyer::get("/goods?abcde"), "50000")
         .await;
+}
+
+#[tokio::test]
+async fn a_limit_is_charged_as_far_as_it_is_used() {
+    #[paid(upto = "$0.05")]
+    async fn metered(Extension(meter): Extension<Meter>) -> String {
+        meter.add("$0.03").unwrap();
+        meter.most().to_string()
+    }
+
+    let market = Market::open();
+    let app = market.serve(get(metered));
+    // Who may settle it is heard in the background, and until then it cannot be offered.
+    for _ in 0..10_000 {
+        if ask(&app, buyer::get("/goods")).await.status == StatusCode::PAYMENT_REQUIRED {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    market
+        .assert_sells(get(metered), buyer::get("/goods"), "50000")
+        .await;
+    let transfers = market.facilitator.transfers();
+    assert_eq!(transfers[0].amount.to_string(), "30000");
 }
 
 #[tokio::test]

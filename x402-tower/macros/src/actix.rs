@@ -17,43 +17,34 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
     let actix = quote!(#private::actix_web);
     let (name, arguments, parameters) = (&handler.name, &handler.arguments, handler.parameters());
     let called = handler.called();
-    // What has no name is put into a box that has one.
-    let (output, called) = if handler.is_opaque() {
-        let output = quote!(#private::Answer);
-        let called = quote!(#output::new(#called));
-        (output, called)
+    let output = &handler.output;
+    // Whatever it gives is put into a box that has a name.
+    let answer = quote!(#private::Answer);
+    let future = boxed(&answer);
+    let answered = quote_spanned!(handler.output_span()=> #answer::new(#called));
+    let direct = if handler.is_opaque() {
+        direct(handler, &answer, &answered)
     } else {
-        (handler.output.clone(), called)
+        direct(handler, output, &called)
     };
-    let answer = boxed(&output);
-    // If it is no answer, the compiler says so here, and better than where the handler is used.
-    let is_answer = quote_spanned! {handler.output_span()=>
-        const _: () = {
-            const fn __x402_is_answer<__X402Answer: #actix::Responder>() {}
-            __x402_is_answer::<#output>()
-        };
-    };
-    let direct = direct(handler, &output, &called);
     quote! {
         #[allow(clippy::type_complexity)]
-        type __X402Pointer = fn(#(#arguments),*) -> #answer;
+        type __X402Pointer = fn(#(#arguments),*) -> #future;
 
         #[allow(clippy::too_many_arguments)]
-        fn __x402_erased(#(#parameters: #arguments),*) -> #answer {
-            ::std::boxed::Box::pin(async move { #called })
+        fn __x402_erased(#(#parameters: #arguments),*) -> #future {
+            ::std::boxed::Box::pin(async move { #answered })
         }
-
-        #is_answer
 
         // What is wrong with arguments shows where the handler is used, as it does for functions.
         #[allow(deprecated)]
         impl<__X402Arguments> #actix::Handler<#private::Gated<__X402Arguments>> for #name
         where
             __X402Arguments: #actix::FromRequest + 'static,
-            __X402Pointer: #actix::Handler<__X402Arguments, Output: #actix::Responder>,
+            __X402Pointer: #actix::Handler<__X402Arguments, Output = #answer>,
         {
             type Output = <Self::Future as ::core::future::Future>::Output;
-            type Future = #private::PaidFuture<__X402Pointer, __X402Arguments>;
+            type Future = #private::PaidFuture;
 
             fn call(&self, __x402_gated: #private::Gated<__X402Arguments>) -> Self::Future {
                 #private::call(

@@ -12,8 +12,8 @@ async fn expensive_in_a_token() -> &'static str {
     ""
 }
 
-#[paid(accepts("$0.01"), accepts("$5", network = "base"))]
-async fn expensive_in_an_option() -> &'static str {
+#[paid(accepts("$0.01"), accepts(upto = "$5"))]
+async fn expensive_at_most() -> &'static str {
     ""
 }
 

@@ -50,6 +50,11 @@ async fn everything(_: Payment) -> impl Responder {
     ""
 }
 
+#[paid(upto = "$0.05", network = "base", description = "As much as it is")]
+async fn metered() -> &'static str {
+    ""
+}
+
 #[paid(with = price_of, quote_window = 60)]
 async fn dynamic() -> Result<impl Responder, actix_web::Error> {
     Ok("")
@@ -89,6 +94,7 @@ fn main() {
         .route("/3", web::get().to(expensive_and_allowed))
         .route("/4", web::get().to(everything))
         .route("/5", web::get().to(dynamic))
+        .route("/6", web::get().to(metered))
         .service(several)
         .service(by_another_name)
         .service(below);

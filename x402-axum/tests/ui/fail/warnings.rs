@@ -8,8 +8,8 @@ async fn expensive() {}
 #[paid("2 USDT", network = "tron")]
 async fn expensive_in_a_token() {}
 
-#[paid(accepts("$0.01"), accepts("$5", network = "base"))]
-async fn expensive_in_an_option() {}
+#[paid(accepts("$0.01"), accepts(upto = "$5"))]
+async fn expensive_at_most() {}
 
 #[paid("0.5 USDT", network = "celo")]
 async fn unusual_token() {}

@@ -58,6 +58,9 @@ const TEXT: &str = "The weather";
 )]
 async fn everything(_: Payment) {}
 
+#[paid(upto = "$0.05", network = "base", description = "As much as it is")]
+async fn metered() {}
+
 #[paid(with = prices::of, quote_window = 60)]
 async fn dynamic() {}
 
@@ -99,7 +102,7 @@ fn main() {
         .route("/2", get(expensive).post(expensive_and_allowed))
         .route("/3", get(unusual).post(of_the_sellers_own))
         .route("/4", get(somewhere).post(everything))
-        .route("/5", get(dynamic).post(several))
+        .route("/5", get(dynamic).post(several).put(metered))
         .route("/6", get(by_another_name).post(attributes))
         .with_state(x402());
     #[allow(deprecated)]
