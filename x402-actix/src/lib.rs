@@ -27,6 +27,11 @@
 //! # }
 //! ```
 //!
+//! # Handlers
+//!
+//! `#[paid("$0.01")]` puts a price on a handler, and whatever can be known to be wrong with it is an error when compiling.
+//! See [`paid`].
+//!
 //! # Prices
 //!
 //! [`X402::price`] and [`X402::route`] make a [`Paid`]: a middleware for a route, a resource, a scope or an app, and for the
@@ -108,6 +113,58 @@ pub use x402_tower::{ConfigError, Declaration, MeterError, Priced, Settle, Usage
 
 #[cfg(any(feature = "reqwest", feature = "hyper"))]
 pub use x402_tower::facilitator::HttpFacilitator;
+
+/// Puts a price on a handler.
+///
+/// ```
+/// use actix_web::http::StatusCode;
+/// use actix_web::test::{TestRequest, call_service, init_service};
+/// use actix_web::{App, get, web};
+/// use x402_actix::{X402, paid};
+///
+/// #[paid("$0.01", description = "Today's weather")]
+/// #[get("/weather/{place}")]
+/// async fn weather(place: web::Path<String>) -> String {
+///     format!("It is sunny in {place}.")
+/// }
+///
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), x402_actix::ConfigError> {
+/// let x402 = X402::local().priced([&weather]).build()?;
+/// let app = App::new().app_data(web::Data::new(x402)).service(weather);
+///
+/// let app = init_service(app).await;
+/// let response = call_service(&app, TestRequest::get().uri("/weather/Lisbon").to_request()).await;
+/// assert_eq!(response.status(), StatusCode::PAYMENT_REQUIRED);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The app has to have an [`X402`] in its data, as itself or as `web::Data`. Without one, every request is answered 500.
+/// Nothing of a request is read before it is paid for: extractors run when it is.
+///
+/// It works above and below route attributes, and without any, by `web::get().to(weather)`. **Above** them is better, by
+/// their own names: only there [`Builder::priced`] can see the handler, and only there the payment is taken out of the
+/// headers before the handler sees them. Behind a route attribute it cannot be called like a function in tests, with a
+/// price or without.
+///
+#[cfg(feature = "macros")]
+pub use x402_macros::paid_actix as paid;
+/// The text of a price, looked at when compiling, for places that are not attributes.
+///
+/// ```
+/// use x402_actix::{X402, price};
+///
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), x402_actix::ConfigError> {
+/// let x402 = X402::local().build()?;
+/// let paid = x402.price(price!("$0.01"))?;
+/// # drop(paid);
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "macros")]
+pub use x402_macros::price;
 
 pub use self::extract::{Meter, NotMetered, NotPaid, NotSettled, Payment, Receipt};
 pub use self::paid::Paid;

@@ -29,6 +29,11 @@
 //! # }
 //! ```
 //!
+//! # Handlers
+//!
+//! `#[paid("$0.01")]` puts a price on a handler, and whatever can be known to be wrong with it is an error when compiling.
+//! See [`paid`]. It is the cheapest way to sell something, and reads nothing of a request that is not paid for.
+//!
 //! # Layers
 //!
 //! [`X402::price`] and [`X402::route`] make a [`Paid`]: a layer for a handler, a [`MethodRouter`](axum::routing::MethodRouter)
@@ -67,6 +72,61 @@ pub use x402_tower::{ConfigError, Declaration, MeterError, Priced, Settle, Usage
 
 #[cfg(any(feature = "reqwest", feature = "hyper"))]
 pub use x402_tower::facilitator::HttpFacilitator;
+
+/// Puts a price on a handler.
+///
+/// ```
+/// use axum::body::Body;
+/// use axum::extract::Path;
+/// use axum::http::{Request, StatusCode};
+/// use axum::routing::get;
+/// use axum::Router;
+/// use tower::ServiceExt as _;
+/// use x402_axum::testing::TestPayment;
+/// use x402_axum::{Payment, X402, paid};
+///
+/// #[paid("$0.01", description = "Today's weather")]
+/// async fn weather(payment: Payment, Path(place): Path<String>) -> String {
+///     format!("It is sunny in {place}, {}.", payment.payer())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let x402 = X402::local().priced([&weather]).build()?;
+/// let app = Router::new().route("/weather/{place}", get(weather)).with_state(x402);
+///
+/// let request = Request::builder().uri("/weather/Lisbon").body(Body::empty())?;
+/// let response = app.oneshot(request).await?;
+/// assert_eq!(response.status(), StatusCode::PAYMENT_REQUIRED);
+///
+/// // In tests it is still a function.
+/// let payment = Payment::from(TestPayment::new().build());
+/// let text = weather(payment, Path("Lisbon".to_owned())).await;
+/// assert!(text.starts_with("It is sunny in Lisbon"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The router has to have a state that gives an [`X402`]; see [`HasX402`]. Nothing of a request is read before it is
+/// paid for: extractors run when it is.
+///
+#[cfg(feature = "macros")]
+pub use x402_macros::paid_axum as paid;
+/// The text of a price, looked at when compiling, for places that are not attributes.
+///
+/// ```
+/// use x402_axum::{X402, price};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), x402_axum::ConfigError> {
+/// let x402 = X402::local().build()?;
+/// let paid = x402.price(price!("$0.01"))?;
+/// # drop(paid);
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "macros")]
+pub use x402_macros::price;
 
 pub use self::extract::{Meter, NotMetered, NotPaid, NotSettled, Payment, Receipt};
 pub use self::layer::{Paid, RouterExt};

@@ -131,6 +131,12 @@ macro_rules! behaviours {
                 are_closed_by_draining,
                 that_are_open_are_told_by_draining,
             ];
+            bypass: [
+                is_no_other_spelling_of_a_path,
+                is_no_other_method,
+                is_no_header_that_names_another_path,
+                is_no_cheaper_neighbour,
+            ];
             upto: [
                 offers_a_limit_in_version_2_alone,
                 charges_what_was_metered,
@@ -152,12 +158,6 @@ macro_rules! behaviours {
                 is_settled_by_any_account_of_the_facilitator,
                 is_never_settled_before_serving,
                 can_be_what_a_price_function_says,
-            ];
-            bypass: [
-                is_no_other_spelling_of_a_path,
-                is_no_other_method,
-                is_no_header_that_names_another_path,
-                is_no_cheaper_neighbour,
             ];
         }
     };

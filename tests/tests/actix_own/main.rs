@@ -1,5 +1,6 @@
 //! What only actix-web has.
 
+mod attribute;
 mod errors;
 mod handlers;
 mod neighbours;

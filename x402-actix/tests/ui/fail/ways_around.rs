@@ -1,0 +1,13 @@
+use actix_web::{App, web};
+use x402_actix::paid;
+
+#[paid("$0.01")]
+async fn weather() -> &'static str {
+    "sunny"
+}
+
+fn main() {
+    let _ = App::new()
+        .route("/1", web::get().to(*weather))
+        .route("/2", web::get().to(&*weather));
+}

@@ -1,0 +1,29 @@
+#![deny(deprecated)]
+
+use x402_axum::{paid, price};
+
+#[paid("$1.01")]
+async fn expensive() {}
+
+#[paid("2 USDT", network = "tron")]
+async fn expensive_in_a_token() {}
+
+#[paid(accepts("$0.01"), accepts(upto = "$5"))]
+async fn expensive_at_most() {}
+
+#[paid("0.5 USDT", network = "celo")]
+async fn unusual_token() {}
+
+#[paid("0.5 USAT")]
+async fn unusual_anywhere() {}
+
+#[paid("$1.01", allow(unusual_token))]
+async fn another_is_allowed() {}
+
+#[paid("$1.01", allow(expensive))]
+async fn allowed() {}
+
+fn main() {
+    let _ = price!("$2");
+    let _ = price!("$2", allow(expensive));
+}

@@ -1,0 +1,120 @@
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{Attribute, Meta};
+
+use crate::expand::{Framework, last};
+use crate::handler::Handler;
+
+pub(crate) const FRAMEWORK: Framework = Framework {
+    root: || quote!(::x402_actix),
+    items,
+    above,
+};
+
+/// A handler that is the user's function behind its price, and that can still be called like it.
+fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
+    let private = quote!(#root::__private);
+    let actix = quote!(#private::actix_web);
+    let (name, arguments, parameters) = (&handler.name, &handler.arguments, handler.parameters());
+    let called = handler.called();
+    let output = &handler.output;
+    // Whatever it gives is put into a box that has a name.
+    let answer = quote!(#private::Answer);
+    let future = boxed(&answer);
+    let answered = quote_spanned!(handler.output_span()=> #answer::new(#called));
+    let direct = if handler.is_opaque() {
+        direct(handler, &answer, &answered)
+    } else {
+        direct(handler, output, &called)
+    };
+    quote! {
+        #[allow(clippy::type_complexity)]
+        type __X402Pointer = fn(#(#arguments),*) -> #future;
+
+        #[allow(clippy::too_many_arguments)]
+        fn __x402_erased(#(#parameters: #arguments),*) -> #future {
+            ::std::boxed::Box::pin(async move { #answered })
+        }
+
+        // What is wrong with arguments shows where the handler is used, as it does for functions.
+        #[allow(deprecated)]
+        impl<__X402Arguments> #actix::Handler<#private::Gated<__X402Arguments>> for #name
+        where
+            __X402Arguments: #actix::FromRequest + 'static,
+            __X402Pointer: #actix::Handler<__X402Arguments, Output = #answer>,
+        {
+            type Output = <Self::Future as ::core::future::Future>::Output;
+            type Future = #private::PaidFuture;
+
+            fn call(&self, __x402_gated: #private::Gated<__X402Arguments>) -> Self::Future {
+                #private::call(
+                    &__X402_DECLARATION,
+                    __x402_erased as __X402Pointer,
+                    __x402_gated,
+                )
+            }
+        }
+
+        #direct
+    }
+}
+
+/// What makes `weather(…).await` work in tests.
+///
+/// The target is a `dyn Fn`, which is not `Clone`: a function would be a handler without a price.
+fn direct(handler: &Handler, output: &TokenStream, called: &TokenStream) -> TokenStream {
+    let (name, arguments, parameters) = (&handler.name, &handler.arguments, handler.parameters());
+    let (output, body) = if handler.is_async {
+        let body = quote!(::std::boxed::Box::pin(async move { #called }));
+        (boxed(output), body)
+    } else {
+        (output.clone(), called.clone())
+    };
+    // The compiler points here if the handler is more public than its types.
+    quote_spanned! {handler.span()=>
+        #[allow(deprecated, clippy::too_many_arguments, clippy::type_complexity)]
+        impl ::core::ops::Deref for #name {
+            type Target = dyn ::core::ops::Fn(#(#arguments),*) -> #output;
+
+            fn deref(&self) -> &Self::Target {
+                fn __x402_direct(#(#parameters: #arguments),*) -> #output {
+                    #body
+                }
+                &__x402_direct
+            }
+        }
+    }
+}
+
+fn boxed(output: &TokenStream) -> TokenStream {
+    quote! {
+        ::core::pin::Pin<::std::boxed::Box<dyn ::core::future::Future<Output = #output>>>
+    }
+}
+
+/// Makes route attributes take the payment out of the headers, before the handler's request is shared and cannot be
+/// changed any more.
+fn above(attribute: &mut Attribute, root: &TokenStream) -> bool {
+    let name = last(attribute).map(ToString::to_string);
+    let Some(name) = name else { return false };
+    if name == "routes" {
+        return true;
+    }
+    let is_route = ROUTES.contains(&name.as_str());
+    if let Meta::List(list) = &mut attribute.meta
+        && is_route
+    {
+        let strip = quote!(#root::__private::Strip).to_string();
+        let tokens = std::mem::take(&mut list.tokens);
+        let ends_in_comma = tokens.to_string().ends_with(',');
+        let comma = (!ends_in_comma).then(|| quote!(,));
+        list.tokens = quote!(#tokens #comma wrap = #strip);
+    }
+    is_route
+}
+
+/// The attributes of actix-web that say where a handler is.
+const ROUTES: [&str; 11] = [
+    "connect", "delete", "get", "head", "options", "patch", "post", "put", "query", "route",
+    "trace",
+];

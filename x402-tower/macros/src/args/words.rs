@@ -1,0 +1,81 @@
+use proc_macro2::Ident;
+
+use super::{Argument, Value, word};
+use crate::errors::Errors;
+use crate::nearest::nearest;
+
+/// Every argument, and how it is written.
+const WORDS: &[(&str, &str)] = &[
+    ("price", "price = \"$0.01\""),
+    ("upto", "upto = \"$0.05\""),
+    ("with", "with = price_of"),
+    ("network", "network = \"base\""),
+    ("scheme", "scheme = \"exact\""),
+    ("pay_to", "pay_to = \"0x…\""),
+    ("accepts", "accepts(\"$0.01\", network = \"base\")"),
+    ("description", "description = \"Today's weather\""),
+    ("mime_type", "mime_type = \"application/json\""),
+    ("service_name", "service_name = \"Weather\""),
+    ("tags", "tags(\"weather\", \"forecast\")"),
+    ("icon_url", "icon_url = \"https://…\""),
+    ("settle", "settle = before"),
+    ("v1", "v1 = false"),
+    ("max_timeout", "max_timeout = 300"),
+    ("handler_budget", "handler_budget = 30"),
+    ("settlement_budget", "settlement_budget = 30"),
+    ("quote_window", "quote_window = 300"),
+    ("bind_body", "bind_body = 1048576"),
+    ("owed", "owed = false"),
+    ("strict_resource", "strict_resource"),
+    ("allow", "allow(expensive)"),
+    ("crate", "crate = \"my_crate\""),
+];
+
+/// What is said of an option, and of nothing else.
+pub(super) const OF_OPTIONS: [&str; 5] = ["price", "upto", "network", "scheme", "pay_to"];
+
+/// What routes have, and literals cannot say.
+const OF_LAYERS: [&str; 6] = [
+    "free_when",
+    "charge_when",
+    "distinguish_by",
+    "extension",
+    "extra",
+    "unconfirmed_up_to",
+];
+
+/// How an argument is written.
+pub(super) fn example(word: &str) -> &'static str {
+    WORDS
+        .iter()
+        .find(|(name, _)| *name == word)
+        .map_or("", |(_, example)| example)
+}
+
+/// Says that there is no such argument, and which was meant.
+pub(super) fn unknown(argument: &Argument, name: &Ident, errors: &mut Errors) {
+    let text = word(name);
+    if OF_LAYERS.contains(&text.as_str()) {
+        errors.at(
+            name,
+            format!(
+                "`{text}` cannot be said in an attribute: put a layer on the route instead, \
+                 made by `x402.route(\"$0.01\").{text}(…).build()`"
+            ),
+        );
+        return;
+    }
+    let names = WORDS.iter().map(|(name, _)| *name);
+    let is_constant = matches!(argument.value, Value::Alone) && text.contains(char::is_uppercase);
+    let instead = match nearest(&text, names) {
+        _ if is_constant => {
+            "; a price is looked at when compiling, so it is a literal: `\"$0.01\"`".to_owned()
+        }
+        Some(meant) => format!("; did you mean `{}`?", example(meant)),
+        None => {
+            let names: Vec<_> = WORDS.iter().map(|(name, _)| *name).collect();
+            format!("; there are {}", names.join(", "))
+        }
+    };
+    errors.at(name, format!("there is no argument `{text}`{instead}"));
+}

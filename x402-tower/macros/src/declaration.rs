@@ -1,0 +1,30 @@
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::args::{Args, Pricing, word};
+use crate::handler::Handler;
+
+/// The static that a handler is priced by, called `__X402_DECLARATION`.
+pub(crate) fn declaration(handler: &Handler, args: &Args, root: &TokenStream) -> TokenStream {
+    let name = word(&handler.name);
+    let route = route(args, root);
+    quote! {
+        static __X402_DECLARATION: #root::Declaration = #root::Declaration::new(#name, #route);
+    }
+}
+
+/// What makes a seller's route.
+fn route(args: &Args, root: &TokenStream) -> TokenStream {
+    let start = match &args.price {
+        Pricing::Options(options) => {
+            let mut options = options.iter().map(|option| option.to_tokens(root));
+            let first = options.next();
+            quote!(__x402_seller.route(#first)#(.or(#options))*)
+        }
+        Pricing::With(function) => quote!(__x402_seller.route_with(#function)),
+        // This never runs: something is wrong, and so it does not compile.
+        Pricing::Nowhere => return quote!(|_| ::core::unreachable!()),
+    };
+    let calls = args.route.iter().map(|call| call.to_tokens(root));
+    quote!(|__x402_seller| #start #(#calls)*)
+}
