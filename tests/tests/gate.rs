@@ -394,3 +394,26 @@ async fn what_the_ledger_gave_to_nobody_is_given_back() {
         assert_eq!(body, "the goods");
     }
 }
+
+/// HTTP/2 names the server in the request line, and not in `Host`.
+#[tokio::test]
+async fn a_server_is_known_by_the_name_that_is_said() {
+    let mut service = gate().layer(service_fn(goods::<RequestBody<Empty<Bytes>>>));
+    for (uri, host, url) in [
+        ("http://shop.example/a", None, "http://shop.example/a"),
+        ("/a", Some("shop.example:81"), "http://shop.example:81/a"),
+        ("/a", None, "http://localhost/a"),
+    ] {
+        let mut request = unpaid();
+        *request.uri_mut() = uri.parse().unwrap();
+        if let Some(host) = host {
+            request
+                .headers_mut()
+                .insert("host", HeaderValue::from_static(host));
+        }
+        let challenge = ask(&mut service, request).await;
+        let challenge = challenge.headers()[PAYMENT_REQUIRED].as_bytes();
+        let required: PaymentRequired = decode(challenge, 9999).unwrap();
+        assert_eq!(required.resource.url, url);
+    }
+}

@@ -1,13 +1,13 @@
 //! What an unpaid request is told.
 
 use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_TYPE};
-use http::{Method, StatusCode};
+use http::{Method, Response, StatusCode};
 use serde_json::json;
 use x402_tower::price::{Accept, Quote};
 
 use crate::buyer::{get, request};
 use crate::shop::{PAYEE, goods, usdc};
-use crate::{App, Challenge, Kitchen, Shop};
+use crate::{App, Challenge, Kitchen, Shop, body};
 
 /// Both challenges are on every 402, and say the same.
 pub async fn says_what_it_costs_in_both_versions<A: App>() {
@@ -115,8 +115,17 @@ pub async fn is_made_anew_and_asks_nobody<A: App>() {
 /// Every method is asked to pay, and only a browser's question is not.
 pub async fn is_for_every_method_but_a_preflight<A: App>() {
     let kitchen = Kitchen::open();
+    // It answers whatever it is asked, as handlers do that are routed for any method.
+    let handler = kitchen.cook(|_, _| {
+        let mut response = Response::new(body("the goods"));
+        let headers = response.headers_mut();
+        headers.insert("access-control-allow-origin", "*".parse().unwrap());
+        headers.insert("x-goods", "the goods".parse().unwrap());
+        headers.insert("location", "/the-goods".parse().unwrap());
+        Ok(response)
+    });
     let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .sell("/goods", |x402| x402.route("$0.01"), handler)
         .open::<A>()
         .await;
     for method in [
@@ -145,8 +154,13 @@ pub async fn is_for_every_method_but_a_preflight<A: App>() {
     preflight
         .headers_mut()
         .insert("access-control-request-method", "GET".parse().unwrap());
-    assert_eq!(shop.send(preflight).await.status, StatusCode::OK);
-    assert_eq!(kitchen.started(), 1);
+    // What is said about asking comes out, and nothing that is for sale.
+    let answer = shop.send(preflight).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let allowed = answer.headers.get("access-control-allow-origin");
+    assert_eq!(allowed.unwrap(), "*");
+    assert!(!format!("{answer:?}").contains("goods"), "{answer:?}");
+    shop.assert_charges(0);
 }
 
 /// What other paths do is none of a gate's business.

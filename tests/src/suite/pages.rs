@@ -149,7 +149,7 @@ pub async fn ask_before_they_pay<A: App>() {
     ] {
         let answer = shop.send(asking).await;
         assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
-        // It is none of a gate's business what the handler says to that.
+        // It is none of a gate's business how long that is good for.
         assert_eq!(answer.header(CACHE_CONTROL), Some("public, max-age=600"));
         for name in [
             PAYMENT_REQUIRED,

@@ -6,7 +6,7 @@ use actix_web::http as old;
 use actix_web::http::header::HeaderMap as OldHeaderMap;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
 };
 use x402_tower::gate::ResponseBody;
 
@@ -21,6 +21,14 @@ pub(crate) fn request(request: &HttpRequest, payload: Payload) -> Option<Request
     *translated.uri_mut() = Uri::try_from(target.map_or("/", |target| target.as_str())).ok()?;
     *translated.version_mut() = version(request.version());
     *translated.headers_mut() = headers(request.headers())?;
+    // HTTP/2 says it elsewhere.
+    if let (false, Some(authority)) = (
+        translated.headers().contains_key(header::HOST),
+        request.uri().authority(),
+    ) {
+        let host = HeaderValue::from_str(authority.as_str()).ok()?;
+        translated.headers_mut().insert(header::HOST, host);
+    }
     if let Some(Stripped(payment)) = request.extensions_mut().remove() {
         translated.headers_mut().extend(payment);
     }

@@ -24,6 +24,8 @@ use crate::till::Origin;
 pub(crate) enum Arrival {
     /// Let it through.
     Free,
+    /// Let it through, but not what is for sale back: a browser asks whether it may ask.
+    Preflight,
     /// Answer it.
     Reply(Reply),
     /// Find out what it costs: [`ask`].
@@ -67,8 +69,11 @@ pub(crate) fn arrive(
     body_is_empty: bool,
     own: impl FnOnce() -> RequestHead,
 ) -> Arrival {
-    if is_preflight(head) || policy.free_when.as_ref().is_some_and(|free| free(head)) {
+    if policy.free_when.as_ref().is_some_and(|free| free(head)) {
         return Arrival::Free;
+    }
+    if is_preflight(head) {
+        return Arrival::Preflight;
     }
     let payment = match brought.payment() {
         Ok(payment) => payment,
@@ -76,9 +81,7 @@ pub(crate) fn arrive(
     };
     let host = match policy.till.origin {
         Origin::Fixed(_) => None,
-        Origin::Host(_) => head
-            .header(&header::HOST)
-            .and_then(|host| str::from_utf8(host).ok()),
+        Origin::Host(_) => head.host(),
     };
     match (payment, &policy.pricing) {
         (None, Pricing::Fixed(terms)) => {

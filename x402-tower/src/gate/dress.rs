@@ -46,6 +46,25 @@ fn directives(value: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// What an answer says about who may ask, and how.
+pub(super) fn about_asking(headers: &HeaderMap) -> HeaderMap {
+    let about = |name: &HeaderName| {
+        name.as_str().starts_with("access-control-")
+            || [
+                header::ALLOW,
+                header::CACHE_CONTROL,
+                header::DATE,
+                header::VARY,
+            ]
+            .contains(name)
+    };
+    headers
+        .iter()
+        .filter(|(name, _)| about(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
 /// Adds the receipt of a payment.
 pub(super) fn add_receipt(headers: &mut HeaderMap, version: Version, receipt: &Receipt) {
     if let Some((name, value)) = receipt_header(version, receipt.message()) {

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::capture::{Capture, Captured};
-use super::goods::{Buyer, Goods, Judged, Packed, judge_paid, judge_sale, ours};
+use super::goods::{Buyer, Goods, Judged, Packed, judge_paid, judge_sale, ours, preflighted};
 use super::reading::{ReadBody, Reading, Until};
 use super::{RequestBody, ResponseBody};
 use crate::checkout::{
@@ -38,6 +38,8 @@ pin_project! {
         Admit { admitting: Admitting, request: Option<Request<RequestBody<B>>>, ready: Option<S> },
         /// The handler works for nothing.
         Free { #[pin] future: F },
+        /// Somebody inside answers a browser's question.
+        Preflight { #[pin] future: F },
         /// The handler works, and is paid if it does well.
         Serve { #[pin] future: F, sale: Option<Sale>, seen: Seen },
         /// The handler works, and is paid already.
@@ -87,6 +89,12 @@ where
     pub(super) const fn free(future: S::Future) -> Self {
         Self {
             state: State::Free { future },
+        }
+    }
+
+    pub(super) const fn preflight(future: S::Future) -> Self {
+        Self {
+            state: State::Preflight { future },
         }
     }
 
@@ -315,6 +323,10 @@ where
                 StateProjection::Free { future } => {
                     let response = ready!(future.poll(cx))?;
                     State::answer(response.map(ResponseBody::free))
+                }
+                StateProjection::Preflight { future } => {
+                    let response = ready!(future.poll(cx))?;
+                    State::answer(preflighted(response))
                 }
                 StateProjection::Serve { future, sale, seen } => {
                     let response = ready!(future.poll(cx));

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Method, Response, StatusCode, response};
 use http_body::Body;
 
@@ -211,5 +212,22 @@ pub(super) fn ours<RB: Body>(reply: Reply) -> Response<ResponseBody<RB>> {
     let mut response = Response::new(ResponseBody::whole(captured, handover));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
+    response
+}
+
+/// The answer to a browser's question whether it may ask: what it says about that, and nothing that could be for sale.
+/// Somebody inside may have answered who answers everything.
+pub(super) fn preflighted<RB: Body>(response: Response<RB>) -> Response<ResponseBody<RB>> {
+    let (parts, _) = response.into_parts();
+    let nothing = Captured {
+        data: Bytes::new(),
+        trailers: None,
+    };
+    let mut response = Response::new(ResponseBody::whole(nothing, None));
+    *response.status_mut() = match parts.status {
+        status if status.is_informational() || status.is_redirection() => StatusCode::NO_CONTENT,
+        status => status,
+    };
+    *response.headers_mut() = dress::about_asking(&parts.headers);
     response
 }

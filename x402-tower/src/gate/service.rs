@@ -2,6 +2,7 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
 use tower_service::Service;
@@ -67,6 +68,7 @@ where
         let request = request.map(RequestBody::new);
         match arrival {
             Arrival::Free => ResponseFuture::free(self.inner.call(request)),
+            Arrival::Preflight => ResponseFuture::preflight(self.inner.call(request)),
             Arrival::Reply(reply) => {
                 // With every permit that its readiness stands for.
                 drop(self.take_ready());
@@ -92,7 +94,8 @@ impl<S> Gate<S> {
     fn arrive<B: Body>(&self, request: &Request<B>, brought: Brought) -> Arrival {
         let uri = (self.original_uri)(request.extensions()).unwrap_or(request.uri());
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        let head = Head::new(request.method().as_str(), target, request.headers());
+        let head = Head::new(request.method().as_str(), target, request.headers())
+            .at(uri.authority().map(Authority::as_str));
         let body_is_empty = request.body().is_end_stream();
         arrive(&self.policy, &head, brought, body_is_empty, || {
             RequestHead::of(request, uri)

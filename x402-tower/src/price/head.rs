@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri};
+use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri, header};
 
 /// The head of a request, borrowed: all that is looked at before a payment is.
 ///
@@ -11,6 +11,7 @@ pub struct Head<'a> {
     method: &'a str,
     target: &'a str,
     headers: &'a dyn Headers,
+    authority: Option<&'a str>,
 }
 
 impl<'a> Head<'a> {
@@ -20,7 +21,22 @@ impl<'a> Head<'a> {
             method,
             target,
             headers,
+            authority: None,
         }
+    }
+
+    /// The name of the server, if the client says it otherwise than in `Host`: HTTP/2 has `:authority` for it.
+    #[must_use]
+    pub const fn at(mut self, authority: Option<&'a str>) -> Self {
+        self.authority = authority;
+        self
+    }
+
+    /// The name of the server, as the client says it. A client can say anything there.
+    pub fn host(&self) -> Option<&'a str> {
+        self.header(&header::HOST)
+            .and_then(|host| str::from_utf8(host).ok())
+            .or(self.authority)
     }
 
     /// The method.
