@@ -98,7 +98,6 @@ pub mod gate;
 mod handler;
 mod log;
 mod paid;
-mod seller;
 mod strip;
 
 pub use x402_tower::facilitator;
@@ -168,7 +167,18 @@ pub use x402_macros::price;
 
 pub use self::extract::{Meter, NotMetered, NotPaid, NotSettled, Payment, Receipt};
 pub use self::paid::Paid;
-pub use self::seller::{Builder, RouteBuilder, X402};
+
+/// A seller: everything that their routes share. Cheap to clone.
+///
+/// Build it once, before the `HttpServer`, and clone it into the workers: settlements belong to the runtime in which it was
+/// built, and survive the workers.
+pub type X402 = x402_tower::Seller<Paid>;
+
+/// Sets up a seller.
+pub type Builder = x402_tower::Builder<Paid>;
+
+/// Everything that can be said about a route.
+pub type RouteBuilder = x402_tower::RouteBuilder<Paid>;
 
 /// What attributes expand to. Not for anybody else.
 #[doc(hidden)]

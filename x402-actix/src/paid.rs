@@ -15,6 +15,12 @@ use crate::gate::{Gate, GateBody};
 #[derive(Clone, Debug)]
 pub struct Paid(GateLayer);
 
+impl Paid {
+    pub(crate) const fn gate(&self) -> &GateLayer {
+        &self.0
+    }
+}
+
 impl From<GateLayer> for Paid {
     fn from(layer: GateLayer) -> Self {
         // The URI of a request stays what the client asked for, in whatever scope.

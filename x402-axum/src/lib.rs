@@ -56,7 +56,6 @@ mod extract;
 mod layer;
 mod log;
 mod paid;
-mod seller;
 mod state;
 
 pub use x402_tower::clock;
@@ -130,8 +129,16 @@ pub use x402_macros::price;
 
 pub use self::extract::{Meter, NotMetered, NotPaid, NotSettled, Payment, Receipt};
 pub use self::layer::{Paid, RouterExt};
-pub use self::seller::{Builder, RouteBuilder, X402};
 pub use self::state::HasX402;
+
+/// A seller: everything that their routes share. Cheap to clone, and made to be the state of a router.
+pub type X402 = x402_tower::Seller<Paid>;
+
+/// Sets up a seller.
+pub type Builder = x402_tower::Builder<Paid>;
+
+/// Everything that can be said about a route.
+pub type RouteBuilder = x402_tower::RouteBuilder<Paid>;
 
 /// What attributes expand to. Not for anybody else.
 #[doc(hidden)]

@@ -15,7 +15,7 @@ use tower_layer::Layer as _;
 use tower_service::Service;
 use x402_tower::gate::{RequestBody, ResponseFuture};
 
-use crate::{Declaration, HasX402, Paid, log};
+use crate::{Declaration, HasX402, log};
 
 /// Calls a handler behind the price that it declares. No extractor runs, and no body is read, before it is paid.
 pub fn call<H, T, S>(
@@ -29,14 +29,14 @@ where
     S: HasX402 + Clone,
 {
     let state_of = match state.x402().declared(declaration) {
-        Ok(gate) => {
+        Ok(paid) => {
             let behind = Behind {
                 handler,
                 state,
                 arguments: PhantomData,
             };
             State::Gate {
-                answering: Paid::from(gate).layer(behind).call(request),
+                answering: paid.layer(behind).call(request),
             }
         }
         Err(error) => {

@@ -98,7 +98,7 @@ pub use x402_money as money;
 
 pub use self::checkout::{AnswerHead, Meter, MeterError, Payment, Reply, Settle, Usage};
 pub use self::digest::Digest;
-pub use self::seller::{Builder, ConfigError, Declaration, Priced, RouteBuilder, X402};
+pub use self::seller::{Builder, ConfigError, Declaration, Priced, RouteBuilder, Seller, X402};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

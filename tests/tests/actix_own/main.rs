@@ -49,7 +49,7 @@ impl App for Elsewhere {
 /// A shop without routes, and its seller.
 async fn open() -> (Shop, X402) {
     let shop = Shop::builder().open::<Elsewhere>().await;
-    let x402 = X402::from(shop.x402.clone());
+    let x402: X402 = shop.x402.with_layer();
     (shop, x402)
 }
 

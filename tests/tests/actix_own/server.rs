@@ -71,7 +71,8 @@ async fn answers_go_out_before_a_graceful_end() {
 }
 
 fn server(shop: &Shop) -> (std::net::SocketAddr, actix_web::dev::Server) {
-    let price = X402::from(shop.x402.clone()).price("$0.01").unwrap();
+    let x402: X402 = shop.x402.with_layer();
+    let price = x402.price("$0.01").unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let app = move || {

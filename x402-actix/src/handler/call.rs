@@ -16,12 +16,12 @@ use actix_web::{
 use http::{Request, Response};
 use tower_layer::Layer as _;
 use tower_service::Service;
-use x402_tower::gate::{GateLayer, RequestBody};
+use x402_tower::gate::RequestBody;
 
 use super::Answer;
 use crate::gate::convert::{self, Rest, move_findings, pack, unpack};
 use crate::gate::{AnswerBody, GateBody, PayloadBody, payload};
-use crate::{Declaration, X402, log};
+use crate::{Declaration, Paid, X402, log};
 
 /// A request that nothing has been read of: the one argument of a handler that is paid for.
 pub struct Gated<A> {
@@ -69,13 +69,13 @@ where
         let left = Rc::clone(&rest);
         let behind =
             Behind(move |asked| answer(handler.clone(), request.clone(), asked, Rc::clone(&left)));
-        let response = layer.layer(behind).call(asked).await?;
+        let response = layer.gate().layer(behind).call(asked).await?;
         Ok(pack(response, rest.take()))
     })
 }
 
 /// The price of a handler. If there is none, the log says why.
-fn layer(declaration: &'static Declaration, request: &HttpRequest) -> Option<GateLayer> {
+fn layer(declaration: &'static Declaration, request: &HttpRequest) -> Option<Paid> {
     let shared = request.app_data().map(web::Data::get_ref);
     let Some(x402) = shared.or_else(|| request.app_data::<X402>()) else {
         log::error!("a paid handler, and no `X402` in the data of the app: say `.app_data(web::Data::new(x402.clone()))`"; handler = declaration.name());

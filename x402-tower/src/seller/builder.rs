@@ -7,10 +7,11 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::error::ConfigError;
-use super::{Declaration, Priced, X402, origin};
+use super::{Declaration, Priced, Seller, origin};
 use crate::checkout::Flights;
 use crate::clock::{Clock, SystemClock};
 use crate::facilitator::{Facilitator, SharedFacilitator, Supported};
+use crate::gate::GateLayer;
 use crate::home::Home;
 use crate::ledger::{Ledger, MemoryLedger, SharedLedger};
 use crate::log;
@@ -25,9 +26,9 @@ use crate::till::{AllTerms, Limits, Origin, Till};
 ///
 /// Nothing is checked before [`Builder::build`], which reports everything that is wrong at once.
 ///
-/// `Face` is the seller as one framework shows it: what [`Builder::build`] gives.
+/// `L` is what a price is in the framework at hand.
 #[must_use]
-pub struct Builder<Face = X402> {
+pub struct Builder<L = GateLayer> {
     pub(super) facilitator: Option<Result<SharedFacilitator, String>>,
     pub(super) payees: Vec<(String, String)>,
     origin: Option<Result<Origin, String>>,
@@ -45,10 +46,10 @@ pub struct Builder<Face = X402> {
     most_waiters: usize,
     declared: Vec<&'static Declaration>,
     pub(super) problems: Vec<String>,
-    face: PhantomData<fn() -> Face>,
+    layer: PhantomData<fn() -> L>,
 }
 
-impl<Face: From<X402>> Builder<Face> {
+impl<L: From<GateLayer>> Builder<L> {
     pub(super) fn new() -> Self {
         Self {
             facilitator: None,
@@ -68,31 +69,7 @@ impl<Face: From<X402>> Builder<Face> {
             most_waiters: 1024,
             declared: Vec::new(),
             problems: Vec::new(),
-            face: PhantomData,
-        }
-    }
-
-    /// The same, shown by another framework.
-    pub fn face<Other: From<X402>>(self) -> Builder<Other> {
-        Builder {
-            facilitator: self.facilitator,
-            payees: self.payees,
-            origin: self.origin,
-            registry: self.registry,
-            schemes: self.schemes,
-            ledger: self.ledger,
-            clock: self.clock,
-            home: self.home,
-            secret: self.secret,
-            witness: self.witness,
-            observer: self.observer,
-            limits: self.limits,
-            most_in_flight: self.most_in_flight,
-            most_per_payer: self.most_per_payer,
-            most_waiters: self.most_waiters,
-            declared: self.declared,
-            problems: self.problems,
-            face: PhantomData,
+            layer: PhantomData,
         }
     }
 
@@ -269,7 +246,7 @@ impl<Face: From<X402>> Builder<Face> {
     /// # Errors
     ///
     /// If anything is wrong or missing, with all of it.
-    pub fn build(mut self) -> Result<Face, ConfigError> {
+    pub fn build(mut self) -> Result<Seller<L>, ConfigError> {
         let mut problems = std::mem::take(&mut self.problems);
         let payees = self.payees(&mut problems);
         let origin = match self.origin.take() {
@@ -319,7 +296,7 @@ impl<Face: From<X402>> Builder<Face> {
             Seal::new(&secret, start),
         );
         x402.check_all(declared)?;
-        Ok(Face::from(x402))
+        Ok(x402)
     }
 
     fn assemble(
@@ -329,7 +306,7 @@ impl<Face: From<X402>> Builder<Face> {
         facilitator: SharedFacilitator,
         home: Home,
         seal: Seal,
-    ) -> X402 {
+    ) -> Seller<L> {
         let clock = self.clock;
         let terms = Arc::new(AllTerms::default());
         let all = Arc::clone(&terms);
@@ -382,9 +359,10 @@ impl<Face: From<X402>> Builder<Face> {
         });
         till.supported.refresh(till.now());
         reconciler::start(&till);
-        X402 {
+        Seller {
             till,
             declared: Arc::default(),
+            layer: PhantomData,
         }
     }
 
@@ -469,7 +447,7 @@ const SHORTEST_HEADER: usize = 1024;
 const LONGEST_TIME: Duration = Duration::from_secs(366 * 24 * 3600);
 const MOST_IN_FLIGHT: usize = 1 << 20;
 
-impl<Face> fmt::Debug for Builder<Face> {
+impl<L> fmt::Debug for Builder<L> {
     /// Shows no secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")

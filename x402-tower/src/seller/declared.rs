@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
-use super::{ConfigError, RouteBuilder, X402};
+use super::{ConfigError, RouteBuilder, Seller, X402};
 use crate::gate::GateLayer;
 use crate::log;
 
@@ -67,13 +67,13 @@ pub trait Priced {
 #[derive(Debug, Default)]
 pub(super) struct Declared(RwLock<HashMap<usize, Result<GateLayer, ConfigError>>>);
 
-impl X402 {
+impl<L: From<GateLayer>> Seller<L> {
     /// The layer that a declaration stands for. It is built when it is first asked for, and remembered.
     ///
     /// # Errors
     ///
     /// If anything is wrong or missing, with all of it; every time.
-    pub fn declared(&self, declaration: &'static Declaration) -> Result<GateLayer, ConfigError> {
+    pub fn declared(&self, declaration: &'static Declaration) -> Result<L, ConfigError> {
         let place = std::ptr::from_ref(declaration).addr();
         let known = &self.declared.0;
         if let Some(found) = known
@@ -81,14 +81,14 @@ impl X402 {
             .unwrap_or_else(PoisonError::into_inner)
             .get(&place)
         {
-            return found.clone();
+            return found.clone().map(L::from);
         }
-        let built = (declaration.route)(self).build();
+        let built = (declaration.route)(&self.with_layer()).build();
         if let Err(error) = &built {
             log::error!("a declared price cannot be paid"; handler = declaration.name, error = error.to_string());
         }
         let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
-        known.entry(place).or_insert(built).clone()
+        known.entry(place).or_insert(built).clone().map(L::from)
     }
 
     /// Finds out whether the prices that these handlers declare can be paid, which otherwise their first requests would.

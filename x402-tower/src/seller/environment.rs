@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::{Builder, X402};
+use super::Builder;
+use crate::gate::GateLayer;
 use crate::log;
 
 const FACILITATOR: &str = "X402_FACILITATOR";
@@ -11,7 +12,7 @@ const PAY_TO: &str = "X402_PAY_TO";
 const PUBLIC_URL: &str = "X402_PUBLIC_URL";
 const SECRET: &str = "X402_SECRET";
 
-impl<Face: From<X402>> Builder<Face> {
+impl<L: From<GateLayer>> Builder<L> {
     /// Reads the environment of the process:
     ///
     /// | variable | as in code |

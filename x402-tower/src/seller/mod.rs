@@ -9,6 +9,7 @@ mod route;
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,16 +25,21 @@ pub use self::declared::{Declaration, Priced};
 pub use self::error::ConfigError;
 pub use self::route::RouteBuilder;
 
+/// A seller whose prices are layers for any tower stack.
+pub type X402 = Seller<GateLayer>;
+
 /// A seller: everything that their routes share. Cheap to clone.
-#[derive(Clone)]
-pub struct X402 {
+///
+/// `L` is what a price is in the framework at hand; each has a name for its own, such as [`X402`].
+pub struct Seller<L> {
     till: Arc<Till>,
     declared: Arc<Declared>,
+    layer: PhantomData<fn() -> L>,
 }
 
-impl X402 {
+impl<L: From<GateLayer>> Seller<L> {
     /// Sets up a seller.
-    pub fn builder() -> Builder {
+    pub fn builder() -> Builder<L> {
         Builder::new()
     }
 
@@ -52,7 +58,7 @@ impl X402 {
     /// # }
     /// ```
     #[cfg(feature = "local")]
-    pub fn local() -> Builder {
+    pub fn local() -> Builder<L> {
         Builder::new()
             .facilitator(crate::local::LocalFacilitator::new())
             .pay_to("base-sepolia", "0x000000000000000000000000000000000000dEaD")
@@ -65,7 +71,7 @@ impl X402 {
     /// # Errors
     ///
     /// If the price is none, is free, or cannot be said or paid on one of the networks.
-    pub fn price(&self, price: impl Into<Accept>) -> Result<GateLayer, ConfigError> {
+    pub fn price(&self, price: impl Into<Accept>) -> Result<L, ConfigError> {
         self.route(price).build()
     }
 
@@ -105,7 +111,7 @@ impl X402 {
     /// # Errors
     ///
     /// Like [`X402::price`], and if it cannot be paid by the scheme `upto` on one of the networks.
-    pub fn upto(&self, price: impl Into<Accept>) -> Result<GateLayer, ConfigError> {
+    pub fn upto(&self, price: impl Into<Accept>) -> Result<L, ConfigError> {
         self.route(price.into().scheme("upto")).build()
     }
 
@@ -117,7 +123,7 @@ impl X402 {
     /// # Errors
     ///
     /// If the seller is not paid anywhere.
-    pub fn price_with<F, Fut>(&self, price: F) -> Result<GateLayer, ConfigError>
+    pub fn price_with<F, Fut>(&self, price: F) -> Result<L, ConfigError>
     where
         F: Fn(RequestHead) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoQuote> + Send + 'static,
@@ -126,12 +132,12 @@ impl X402 {
     }
 
     /// A route with this price, and everything else that can be said about one.
-    pub fn route(&self, price: impl Into<Accept>) -> RouteBuilder {
+    pub fn route(&self, price: impl Into<Accept>) -> RouteBuilder<L> {
         RouteBuilder::fixed(Arc::clone(&self.till), price.into())
     }
 
     /// A route that asks what a function says, and everything else that can be said about one.
-    pub fn route_with<F, Fut>(&self, price: F) -> RouteBuilder
+    pub fn route_with<F, Fut>(&self, price: F) -> RouteBuilder<L>
     where
         F: Fn(RequestHead) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoQuote> + Send + 'static,
@@ -145,8 +151,25 @@ impl X402 {
     }
 }
 
-impl fmt::Debug for X402 {
+impl<L> Seller<L> {
+    /// The same seller, for another framework.
+    pub fn with_layer<M>(&self) -> Seller<M> {
+        Seller {
+            till: Arc::clone(&self.till),
+            declared: Arc::clone(&self.declared),
+            layer: PhantomData,
+        }
+    }
+}
+
+impl<L> Clone for Seller<L> {
+    fn clone(&self) -> Self {
+        self.with_layer()
+    }
+}
+
+impl<L> fmt::Debug for Seller<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("X402").field("till", &self.till).finish()
+        f.debug_struct("Seller").field("till", &self.till).finish()
     }
 }

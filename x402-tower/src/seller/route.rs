@@ -24,9 +24,9 @@ use crate::till::{Origin, Till};
 ///
 /// Nothing is checked before [`RouteBuilder::build`], which reports everything that is wrong at once.
 ///
-/// `Face` is the layer as one framework shows it: what [`RouteBuilder::build`] gives.
+/// `L` is what a price is in the framework at hand: what [`RouteBuilder::build`] gives.
 #[must_use]
-pub struct RouteBuilder<Face = GateLayer> {
+pub struct RouteBuilder<L = GateLayer> {
     till: Arc<Till>,
     price: Price,
     resource: ResourceInfo,
@@ -45,7 +45,7 @@ pub struct RouteBuilder<Face = GateLayer> {
     strict_resource: bool,
     unconfirmed: Money,
     problems: Vec<String>,
-    face: PhantomData<fn() -> Face>,
+    layer: PhantomData<fn() -> L>,
 }
 
 enum Price {
@@ -53,7 +53,7 @@ enum Price {
     Dynamic(Dynamic),
 }
 
-impl RouteBuilder {
+impl<L: From<GateLayer>> RouteBuilder<L> {
     pub(super) fn fixed(till: Arc<Till>, price: Accept) -> Self {
         Self::new(till, Price::Fixed(vec![price]))
     }
@@ -90,34 +90,7 @@ impl RouteBuilder {
             strict_resource: false,
             unconfirmed: Money::new(1, 0),
             problems: Vec::new(),
-            face: PhantomData,
-        }
-    }
-}
-
-impl<Face: From<GateLayer>> RouteBuilder<Face> {
-    /// The same, shown by another framework.
-    pub fn face<Other: From<GateLayer>>(self) -> RouteBuilder<Other> {
-        RouteBuilder {
-            till: self.till,
-            price: self.price,
-            resource: self.resource,
-            extensions: self.extensions,
-            settle: self.settle,
-            v1: self.v1,
-            max_timeout: self.max_timeout,
-            handler_budget: self.handler_budget,
-            settlement_budget: self.settlement_budget,
-            quote_window: self.quote_window,
-            free_when: self.free_when,
-            charge_when: self.charge_when,
-            distinguishing: self.distinguishing,
-            bind_body: self.bind_body,
-            owed: self.owed,
-            strict_resource: self.strict_resource,
-            unconfirmed: self.unconfirmed,
-            problems: self.problems,
-            face: PhantomData,
+            layer: PhantomData,
         }
     }
 
@@ -267,7 +240,7 @@ impl<Face: From<GateLayer>> RouteBuilder<Face> {
     /// # Errors
     ///
     /// If anything is wrong or missing, with all of it.
-    pub fn build(mut self) -> Result<Face, ConfigError> {
+    pub fn build(mut self) -> Result<L, ConfigError> {
         let mut problems = std::mem::take(&mut self.problems);
         self.check(&mut problems);
         let max_timeout_seconds = self.max_timeout.as_secs();
@@ -315,7 +288,7 @@ impl<Face: From<GateLayer>> RouteBuilder<Face> {
         if let Pricing::Fixed(terms) = &pricing {
             warn_of_size(terms, &listing, &self.till.origin);
         }
-        Ok(Face::from(GateLayer::new(Arc::new(Policy {
+        Ok(L::from(GateLayer::new(Arc::new(Policy {
             till: self.till,
             pricing,
             listing,
@@ -427,7 +400,7 @@ fn warn_of_size(terms: &Terms, listing: &Listing, origin: &Origin) {
     }
 }
 
-impl<Face> fmt::Debug for RouteBuilder<Face> {
+impl<L> fmt::Debug for RouteBuilder<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RouteBuilder")
             .field("resource", &self.resource)
