@@ -1,5 +1,6 @@
 //! What challenges say that only the facilitator knows.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -57,8 +58,7 @@ async fn rotate(oracle: &Oracle, clock: &ManualClock, gate: &GateLayer, fee_paye
 
 #[tokio::test]
 async fn an_option_that_lacks_something_is_left_out_until_it_is_heard() {
-    let log = Log::default();
-    let _guard = tracing::subscriber::set_default(log.clone());
+    let log = Log::open();
     let (oracle, clock, buyer) = shop();
     let x402 = seller(&oracle, &clock)
         .scheme(FeesPaid::default())
@@ -303,18 +303,25 @@ async fn a_route_that_is_made_while_the_facilitator_answers_hears_it_too() {
     assert_eq!(offered(&challenge(&second).await), [base("0xa"), sepolia()]);
 }
 
-/// Warnings and errors, as they are logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+/// Warnings and errors, as they are logged on the thread of this test. One subscriber hears all tests: who subscribes while
+/// another test logs can be missed by what that one has decided not to log.
+#[derive(Clone, Copy)]
+struct Log;
+
+thread_local! {
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
 
 impl Log {
-    fn lines(&self, containing: &str) -> Vec<String> {
-        let lines = self.0.lock().unwrap();
-        lines
-            .iter()
-            .filter(|line| line.contains(containing))
-            .cloned()
-            .collect()
+    fn open() -> Self {
+        // Somebody else may have come first, with the same.
+        let _ = tracing::subscriber::set_global_default(Self);
+        Self
+    }
+
+    fn lines(self, containing: &str) -> Vec<String> {
+        let holding = |line: &&String| line.contains(containing);
+        LINES.with_borrow(|lines| lines.iter().filter(holding).cloned().collect())
     }
 }
 
@@ -342,7 +349,7 @@ impl Subscriber for Log {
 
         let mut line = Line(String::new());
         event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
+        LINES.with_borrow_mut(|lines| lines.push(line.0));
     }
 
     fn enter(&self, _: &Id) {}
