@@ -64,6 +64,8 @@ pub use x402_tower::ledger;
 #[cfg(feature = "local")]
 pub use x402_tower::local;
 pub use x402_tower::money;
+#[cfg(feature = "utoipa")]
+pub use x402_tower::openapi;
 pub use x402_tower::price;
 #[cfg(feature = "testing")]
 pub use x402_tower::testing;

@@ -68,7 +68,7 @@
 //! # Features
 //!
 //! `reqwest` and `tracing` are on by default: facilitators over HTTP, and logs. `hyper` has a leaner HTTP client, `local`
-//! a facilitator in the process, `testing` what tests need. Features add, and never alter.
+//! a facilitator in the process, `testing` what tests need, `utoipa` prices in OpenAPI documents. Features add, and never alter.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -83,6 +83,8 @@ pub mod ledger;
 #[cfg(feature = "local")]
 pub mod local;
 mod log;
+#[cfg(feature = "utoipa")]
+pub mod openapi;
 pub mod price;
 pub mod proto;
 mod redacted;

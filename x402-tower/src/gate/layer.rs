@@ -4,7 +4,8 @@ use http::{Extensions, Uri};
 use tower_layer::Layer;
 
 use super::Gate;
-use crate::checkout::Policy;
+use crate::checkout::{Policy, Pricing};
+use crate::scheme::Offer;
 
 /// Puts a price on a service. Made by [`X402::price`](crate::X402::price) and [`X402::route`](crate::X402::route).
 #[derive(Clone, Debug)]
@@ -30,6 +31,37 @@ impl GateLayer {
     pub fn original_uri(mut self, find: for<'a> fn(&'a Extensions) -> Option<&'a Uri>) -> Self {
         self.original_uri = find;
         self
+    }
+
+    /// All the ways to pay that it asks for, those that wait for the facilitator among them, and those that version 1
+    /// cannot say. None if the price depends on the request.
+    ///
+    /// ```
+    /// use x402_tower::X402;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), x402_tower::ConfigError> {
+    /// let x402 = X402::local().build()?;
+    /// let layer = x402.price("$0.01")?;
+    /// let [offer] = layer.offers() else { panic!("one network, one token") };
+    /// assert_eq!(offer.to_string(), "0.01 USDC on eip155:84532");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn offers(&self) -> &[Arc<Offer>] {
+        match &self.policy.pricing {
+            Pricing::Fixed(terms) => terms.offers(),
+            Pricing::Dynamic(_) => &[],
+        }
+    }
+
+    /// Whether challenges have a body that clients of version 1 can read.
+    #[cfg(feature = "utoipa")]
+    pub(crate) fn is_sayable_in_v1(&self) -> bool {
+        match &self.policy.pricing {
+            Pricing::Fixed(terms) => terms.now().offers.iter().any(|offer| offer.v1.is_some()),
+            Pricing::Dynamic(_) => self.policy.listing.v1,
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use super::Scheme;
@@ -20,4 +21,24 @@ pub struct Offer {
     pub max_timeout_seconds: u64,
     /// What the seller adds to `extra`.
     pub extra: Object,
+}
+
+impl fmt::Display for Offer {
+    /// For people: `0.01 USDC on eip155:8453`, or `up to 0.05 USDC on eip155:8453`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Asset {
+            network,
+            symbol,
+            decimals,
+            ..
+        } = &*self.asset;
+        if self.scheme.is_metered() {
+            f.write_str("up to ")?;
+        }
+        match self.amount.to_money(*decimals) {
+            Some(money) => write!(f, "{money} {symbol}")?,
+            None => write!(f, "{} units of {symbol}", self.amount)?,
+        }
+        write!(f, " on {network}")
+    }
 }
