@@ -13,7 +13,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi};
 
 use crate::gate::GateLayer;
 use crate::scheme::Offer;
-use crate::{ConfigError, Priced, X402, log};
+use crate::{ConfigError, Priced, Seller, X402, log};
 
 /// The name of the extension that has the ways to pay: `x-x402`.
 pub const EXTENSION: &str = "x-x402";
@@ -78,10 +78,11 @@ impl Prices {
     /// # Errors
     ///
     /// If any of them cannot be paid, with all that is wrong.
-    pub fn new<const N: usize>(
-        x402: &X402,
+    pub fn new<L, const N: usize>(
+        x402: &Seller<L>,
         handlers: [&dyn Priced; N],
     ) -> Result<Self, ConfigError> {
+        let x402: X402 = x402.with_layer();
         x402.check(handlers)?;
         let handlers = handlers.iter().map(|handler| {
             let declaration = handler.declaration();

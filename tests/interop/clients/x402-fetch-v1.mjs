@@ -4,7 +4,7 @@ import { createWalletClient, http } from "viem";
 import { baseSepolia } from "viem/chains";
 import { account, expectGoods, url } from "./common.mjs";
 
-const wallet = createWalletClient({ account, chain: baseSepolia, transport: http() });
+const wallet = createWalletClient({ account, chain: baseSepolia, transport: http("http://127.0.0.1:9") });
 const pay = wrapFetchWithPayment(fetch, wallet);
 
 await expectGoods(await pay(url), "x-payment-response");
