@@ -83,6 +83,7 @@ pub mod ledger;
 #[cfg(feature = "local")]
 pub mod local;
 mod log;
+mod pieces;
 pub mod price;
 pub mod proto;
 mod redacted;

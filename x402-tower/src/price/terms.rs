@@ -401,11 +401,20 @@ impl PreparedOffer {
 
 /// Whether this could be one of our references; nothing that could is special in JSON.
 fn is_reference(text: &str) -> bool {
-    text.len() == REFERENCE_LENGTH
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    let may_be = |byte: u8| IN_REFERENCES[usize::from(byte)];
+    text.len() == REFERENCE_LENGTH && text.bytes().all(may_be)
 }
+
+/// The characters of our references.
+static IN_REFERENCES: [bool; 256] = {
+    let mut known = [false; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        known[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        byte += 1;
+    }
+    known
+};
 
 impl OfferV1 {
     fn new(

@@ -6,7 +6,8 @@ use std::str::Utf8Error;
 
 use ::base64::Engine as _;
 use ::base64::prelude::BASE64_STANDARD as STANDARD;
-use http::HeaderName;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -39,9 +40,16 @@ pub const MOST_DEPTH: usize = 32;
 /// # Ok::<_, serde_json::Error>(())
 /// ```
 pub fn encode(message: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_vec(message).map(|json| STANDARD.encode(json))
+}
+
+/// The same as a value that is ready to be sent; nothing if the message has no spelling in JSON.
+pub(crate) fn encode_value(message: &impl Serialize) -> Option<HeaderValue> {
     let mut json = Vec::with_capacity(USUAL_RECEIPT);
-    serde_json::to_writer(&mut json, message)?;
-    Ok(STANDARD.encode(json))
+    serde_json::to_writer(&mut json, message).ok()?;
+    let mut value = Vec::with_capacity(json.len().div_ceil(3) * 4);
+    append_json(&mut value, &json);
+    HeaderValue::from_maybe_shared(Bytes::from(value)).ok()
 }
 
 /// Bytes that hold most receipts, so that they need not be moved about while they are written.
