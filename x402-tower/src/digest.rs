@@ -65,17 +65,25 @@ impl Hasher {
         let mut length = bytes.len();
         // Seven bits at a time: most parts are short, and what fits one block is digested at half the cost.
         while length >= 0x80 {
-            self.update(&[length as u8 | 0x80]);
+            self.push(length as u8 | 0x80);
             length >>= 7;
         }
-        self.update(&[length as u8]);
+        self.push(length as u8);
         self.update(bytes);
+    }
+
+    fn push(&mut self, byte: u8) {
+        // The last block is compressed differently, so a full one waits until there is more.
+        if self.filled == BLOCK {
+            self.compress(false);
+        }
+        self.block[self.filled] = byte;
+        self.filled += 1;
     }
 
     /// Takes in more of whatever comes.
     pub(crate) fn update(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            // The last block is compressed differently, so a full one waits until there is more.
             if self.filled == BLOCK {
                 self.compress(false);
             }

@@ -1,5 +1,5 @@
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
@@ -52,6 +52,13 @@ impl Home {
             home: self.clone(),
             future: Some(Box::pin(future)),
         }
+    }
+
+    /// Runs a future here of which is known that it waits for nothing: like [`Home::finish`], without a box.
+    pub(crate) fn finish_at_once(&self, future: impl Future<Output = ()>) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let done = self.poll(pin!(future), &mut cx).is_ready();
+        debug_assert!(done, "it waits all the same");
     }
 
     /// Runs a future to its end, here if it need not wait, else as a task. For code that cannot wait, such as a `Drop`.

@@ -85,6 +85,7 @@ pub mod local;
 mod log;
 #[cfg(feature = "utoipa")]
 pub mod openapi;
+mod pieces;
 pub mod price;
 pub mod proto;
 mod redacted;

@@ -68,15 +68,15 @@ pub fn of(case: Case) -> Bar {
     match case {
         Case::Bare | Case::Layered | Case::BareWaiting | Case::Waiting => Bar::default(),
         Case::Free => Bar {
-            more_instructions: Some(Most::missed(3_100, 500)),
+            more_instructions: Some(Most::missed(3_020, 500)),
             ..Bar::default()
         },
-        Case::Challenge => bar(Most::missed(13_450, 11_000), Most::met(18)),
-        Case::Paid => bar(Most::missed(77_300, 55_000), Most::missed(58, 45)),
+        Case::Challenge => bar(Most::missed(13_350, 11_000), Most::met(18)),
+        Case::Paid => bar(Most::missed(69_000, 55_000), Most::missed(54, 45)),
         Case::BadBase64 => only(Most::met(24_000)),
-        Case::BadJson => only(Most::missed(32_700, 24_000)),
-        Case::OverReqwest => only(Most::missed(224_500, 210_000)),
-        Case::OverHyper => only(Most::missed(157_500, 120_000)),
+        Case::BadJson => only(Most::missed(29_800, 24_000)),
+        Case::OverReqwest => only(Most::met(210_000)),
+        Case::OverHyper => only(Most::missed(143_900, 120_000)),
     }
 }
 

@@ -1,4 +1,5 @@
-use std::future::Future as _;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -11,8 +12,8 @@ use http_body_util::BodyExt as _;
 use stats_alloc::Region;
 use tower_service::Service as _;
 use x402_tower::X402;
+use x402_tower::clock::{Clock, SystemClock};
 use x402_tower::facilitator::{Facilitator, HttpFacilitator, HyperTransport};
-use x402_tower::testing::ManualClock;
 
 use crate::facilitator::{Canned, Child, Hanging};
 use crate::{ALLOCATOR, payments};
@@ -221,10 +222,24 @@ pub fn seller(facilitator: impl Facilitator) -> X402 {
         .facilitator(facilitator)
         .pay_to("base-sepolia", "0x209693Bc6afc0C5328bA36FaF03C514EF312287C")
         .public_url("https://api.example.com")
-        .clock(Arc::new(ManualClock::new(NOW)))
+        .clock(Arc::new(Still))
         .most_in_flight(1 << 20)
         .build()
         .expect("a seller")
 }
 
 pub const NOW: Duration = Duration::from_secs(1_790_000_000);
+
+/// A clock that stands still, and costs nothing: those of machines are read without a lock, too.
+#[derive(Debug)]
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Duration {
+        NOW
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        SystemClock.sleep(duration)
+    }
+}

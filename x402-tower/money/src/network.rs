@@ -149,6 +149,24 @@ impl Hash for Network {
     }
 }
 
+impl Network {
+    /// Whether `text` is the CAIP-2 identifier of this network, as it is displayed.
+    pub fn is_spelled(&self, text: &str) -> bool {
+        /// What is still to be compared.
+        struct Left<'a>(&'a str);
+
+        impl fmt::Write for Left<'_> {
+            fn write_str(&mut self, written: &str) -> fmt::Result {
+                self.0 = self.0.strip_prefix(written).ok_or(fmt::Error)?;
+                Ok(())
+            }
+        }
+
+        let mut left = Left(text);
+        fmt::write(&mut left, format_args!("{self}")).is_ok() && left.0.is_empty()
+    }
+}
+
 impl fmt::Display for Network {
     /// Writes the CAIP-2 identifier; TRON networks by the decimal chain id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,7 +13,7 @@ use super::identify::{self, Identified};
 use super::known::{self, Body, Claimant, Compared, Known};
 use super::meter::Meter;
 use super::payment::{Facts, Payment};
-use super::policy::Policy;
+use super::policy::{Policy, Pricing};
 use super::refusal::Refusal;
 use super::reply::{Reply, reply};
 use super::take::{self, Again, Taken};
@@ -188,7 +188,11 @@ async fn look(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Looked, 
     let policy = &asked.policy;
     let till = &policy.till;
     let json = tender::decode(paying.header.as_bytes(), till.limits.header)?;
-    let tender = Tender::read(asked, paying.version, &json)?;
+    let offers = match &policy.pricing {
+        Pricing::Fixed(terms) => Some(terms.now()),
+        Pricing::Dynamic(_) => None,
+    };
+    let tender = Tender::read(paying.version, &json, offers.as_ref())?;
     let candidates = identify::identify(asked, &tender, &paying.request)?;
 
     // A payment that is known is answered by what is known of it, before terms, price or time are looked at.

@@ -129,10 +129,16 @@ impl Drop for Handover {
             let _ = first.send(handed);
             return;
         }
-        let (till, token) = (Arc::clone(&self.till), self.token);
-        self.till
-            .home
-            .finish(async move { deliver(&till, token, handed).await });
+        let token = self.token;
+        if self.till.ledger.answers_at_once() {
+            let till = &self.till;
+            till.home.finish_at_once(deliver(till, token, handed));
+        } else {
+            let till = Arc::clone(&self.till);
+            self.till
+                .home
+                .finish(async move { deliver(&till, token, handed).await });
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ledger::{KeptAnswer, Receipt};
 use crate::money::Network;
 use crate::price::{Challenge, Why};
 use crate::proto::header::{
-    PAYMENT_REQUIRED, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE, encode, escaped,
+    PAYMENT_REQUIRED, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE, encode_value, escaped,
 };
 use crate::proto::{SettleResponse, Version};
 
@@ -133,12 +133,10 @@ pub(crate) fn receipt_header(
     receipt: &SettleResponse,
 ) -> Option<(HeaderName, HeaderValue)> {
     // A receipt that has no spelling in JSON does not exist.
-    let (name, value) = match version {
-        Version::V1 => (X_PAYMENT_RESPONSE, encode(&in_v1(receipt))),
-        Version::V2 => (PAYMENT_RESPONSE, encode(receipt)),
-    };
-    let value = HeaderValue::from_maybe_shared(Bytes::from(value.ok()?)).ok()?;
-    Some((name, value))
+    Some(match version {
+        Version::V1 => (X_PAYMENT_RESPONSE, encode_value(&in_v1(receipt))?),
+        Version::V2 => (PAYMENT_RESPONSE, encode_value(receipt)?),
+    })
 }
 
 /// The same receipt with the network's name in version 1.

@@ -1,17 +1,16 @@
 //! A payment header, decoded and read in place.
 
 use std::borrow::Cow;
-
-use serde::Deserialize;
+use std::sync::Arc;
 
 use super::asked::Asked;
 use super::policy::Pricing;
 use super::refusal::Refusal;
 use crate::ledger::Reference;
 use crate::log::{self, Chain};
-use crate::price::{Opened, Pick, Purpose};
+use crate::price::{Opened, Pick, Prepared, PreparedOffer, Purpose, REFERENCE};
 use crate::proto::header::HeaderError;
-use crate::proto::{AcceptedTerms, Presented, Text, Version, header};
+use crate::proto::{AcceptedTerms, Presented, Reader, Version, header};
 
 /// What a buyer brings to pay with, before it is judged.
 #[derive(Debug)]
@@ -23,9 +22,9 @@ pub(super) struct Tender<'a> {
     pub(super) repeated: Option<Pick>,
 }
 
-/// The JSON of a payment header.
+/// What is in a payment header, which should be JSON.
 pub(super) fn decode(value: &[u8], limit: usize) -> Result<Vec<u8>, Refusal> {
-    header::decode_json(value, limit).map_err(|error| unreadable(&error))
+    header::decode_bytes(value, limit).map_err(|error| unreadable(&error))
 }
 
 fn unreadable(error: &HeaderError) -> Refusal {
@@ -38,15 +37,26 @@ fn unreadable(error: &HeaderError) -> Refusal {
 }
 
 impl<'a> Tender<'a> {
-    /// Reads the JSON of a payment header.
-    pub(super) fn read(asked: &Asked, version: Version, json: &'a [u8]) -> Result<Self, Refusal> {
-        let presented = Presented::read(version, json).map_err(|error| unreadable(&error))?;
-        let repeated = match &asked.policy.pricing {
-            Pricing::Fixed(terms) => terms
-                .now()
-                .pick(|offer| offer.is_repeated(&presented.accepted)),
-            Pricing::Dynamic(_) => None,
+    /// Reads the JSON of a payment header, on a route with these offers if it has some that are always the same.
+    pub(super) fn read(
+        version: Version,
+        json: &'a [u8],
+        offers: Option<&'a Arc<Prepared>>,
+    ) -> Result<Self, Refusal> {
+        let mut repeated = None;
+        let know = |text| {
+            let known = |(at, offer): (usize, &'a PreparedOffer)| Some((at, offer.known_in(text)?));
+            let (at, known) = offers?.offers.iter().enumerate().find_map(known)?;
+            repeated = Some(Arc::clone(offers?).nth(at));
+            Some(known)
         };
+        let presented =
+            Presented::read_knowing(version, json, know).map_err(|error| unreadable(&error))?;
+        // The same words can stand in another order.
+        let repeated = repeated.or_else(|| {
+            let offers = Arc::clone(offers?);
+            offers.pick(|offer| offer.is_repeated(&presented.accepted))
+        });
         let extra = presented
             .accepted
             .terms
@@ -94,12 +104,12 @@ impl<'a> Tender<'a> {
 }
 
 fn reference(extra: &str) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Extra<'a> {
-        #[serde(borrow, default, rename = "ref")]
-        reference: Option<Text<'a>>,
-    }
-
-    let extra = serde_json::from_str::<Extra<'_>>(extra).ok()?;
-    extra.reference.map(|text| text.0)
+    let mut reference = None;
+    let read = Reader::all(extra, |reader| {
+        reader.object(|reader, name| match name {
+            REFERENCE => reader.once(&mut reference, |reader| reader.optional(Reader::text)),
+            _ => reader.skip(),
+        })
+    });
+    read.ok().and(reference.flatten())
 }

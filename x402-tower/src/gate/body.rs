@@ -8,10 +8,10 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::capture::Captured;
-use super::pieces::Pieces;
 use super::request_body::into_bytes;
 use crate::checkout::Handover;
 use crate::ledger::KeptAnswer;
+use crate::pieces::Pieces;
 
 pin_project! {
     /// The body of an answer of a gate: the handler's own, or one of ours.

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Body;
 
-use super::pieces::Pieces;
 use super::request_body::into_bytes;
+use crate::pieces::Pieces;
 
 /// Reads an answer of known length before the money moves, so that it is there whatever happens to the connection.
 pub(super) struct Capture<RB> {

@@ -15,7 +15,6 @@ mod dress;
 mod future;
 mod goods;
 mod layer;
-mod pieces;
 mod reading;
 mod request_body;
 mod service;

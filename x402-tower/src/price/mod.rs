@@ -16,4 +16,4 @@ pub(crate) use self::list::PriceList;
 pub(crate) use self::quote::Kind as QuoteKind;
 pub use self::quote::{IntoQuote, Quote};
 pub(crate) use self::seal::{Opened, Purpose, Seal};
-pub(crate) use self::terms::{Listing, Pick, Prepared, PreparedOffer, Spoken, Terms};
+pub(crate) use self::terms::{Listing, Pick, Prepared, PreparedOffer, REFERENCE, Spoken, Terms};

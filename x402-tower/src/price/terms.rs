@@ -2,8 +2,6 @@ use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use serde_json::value::RawValue;
-
 use super::frame::{Challenge, Frame, Why};
 use super::seal::REFERENCE_LENGTH;
 use super::template::{Holed, MARK, Tail};
@@ -11,7 +9,9 @@ use crate::facilitator::PaymentCall;
 use crate::money::Network;
 use crate::proto::v1;
 use crate::proto::v2::{PaymentRequired, PaymentRequirements, ResourceInfo};
-use crate::proto::{Accepted, Object, SupportedKind, SupportedResponse, Version, header};
+use crate::proto::{
+    Accepted, AcceptedTerms, Object, RawJson, SupportedKind, SupportedResponse, Version, header,
+};
 use crate::scheme::{Extra, Offer};
 
 /// What one thing costs: at least one offer, and everything that is said about it, encoded once.
@@ -204,6 +204,11 @@ impl Prepared {
         Ok(all)
     }
 
+    /// One of the offers.
+    pub(crate) const fn nth(self: Arc<Self>, at: usize) -> Pick {
+        Pick { prepared: self, at }
+    }
+
     /// The first offer that fits.
     pub(crate) fn pick(self: Arc<Self>, fits: impl FnMut(&PreparedOffer) -> bool) -> Option<Pick> {
         let at = self.offers.iter().position(fits)?;
@@ -315,6 +320,36 @@ impl PreparedOffer {
         }))
     }
 
+    /// What a buyer accepts whose text begins with this offer as it was spelled for them, and how long that is.
+    pub(crate) fn known_in<'a>(&'a self, text: &'a str) -> Option<(Accepted<'a>, usize)> {
+        let (before, behind) = (
+            self.requirements_json.first(),
+            self.requirements_json.last(),
+        );
+        let reference = text.strip_prefix(before)?.get(..REFERENCE_LENGTH)?;
+        let length = before.len() + REFERENCE_LENGTH + behind.len();
+        if !is_reference(reference) || text.get(..length)?.strip_suffix(behind).is_none() {
+            return None;
+        }
+        // It is the one member with a reference, so it begins and ends where it does by itself.
+        let extra = before.len() - self.extra_json.first().len()
+            ..before.len() + REFERENCE_LENGTH + self.extra_json.last().len();
+        let [scheme, network, amount, asset, pay_to, _] = self.terms.each_ref();
+        let terms = AcceptedTerms {
+            amount: amount.into(),
+            asset: asset.into(),
+            pay_to: pay_to.into(),
+            max_timeout_seconds: Some(self.requirements.max_timeout_seconds),
+            extra: text.get(extra).map(RawJson::known),
+        };
+        let accepted = Accepted {
+            scheme: scheme.into(),
+            network: network.into(),
+            terms: Some(terms),
+        };
+        Some((accepted, length))
+    }
+
     /// Whether a buyer accepts this offer letter by letter.
     pub(crate) fn is_repeated(&self, accepted: &Accepted<'_>) -> bool {
         let [scheme, network, amount, asset, pay_to, _] = &self.terms;
@@ -348,7 +383,7 @@ impl PreparedOffer {
     /// The requirements for a facilitator, with the reference and the volatile values that the buyer accepted.
     pub(crate) fn requirements_for(
         &self,
-        accepted: Option<&RawValue>,
+        accepted: Option<RawJson<'_>>,
     ) -> Result<String, serde_json::Error> {
         let mut requirements = self.requirements.clone();
         if let Some(accepted) = accepted {
@@ -366,11 +401,20 @@ impl PreparedOffer {
 
 /// Whether this could be one of our references; nothing that could is special in JSON.
 fn is_reference(text: &str) -> bool {
-    text.len() == REFERENCE_LENGTH
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    let may_be = |byte: u8| IN_REFERENCES[usize::from(byte)];
+    text.len() == REFERENCE_LENGTH && text.bytes().all(may_be)
 }
+
+/// The characters of our references.
+static IN_REFERENCES: [bool; 256] = {
+    let mut known = [false; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        known[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        byte += 1;
+    }
+    known
+};
 
 impl OfferV1 {
     fn new(
@@ -455,4 +499,75 @@ fn kind_of<'a>(
         (Some(_), Some(_)) | (None, None) => Spoken::Any,
     };
     (v2.or(v1), spoken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::money::{Address, Registry};
+    use crate::proto::Presented;
+    use crate::scheme::ExactEvm;
+
+    fn offer(amount: u64) -> Offer {
+        let registry = Registry::new();
+        Offer {
+            scheme: Arc::new(ExactEvm),
+            asset: Arc::clone(registry.find(&Network::BASE, "USDC").unwrap()),
+            amount: amount.into(),
+            pay_to: Address::evm([1; 20]),
+            max_timeout_seconds: 300,
+            extra: Object::new().with_text("note", "\"{}é"),
+        }
+    }
+
+    fn said(accepted: &Accepted<'_>) -> String {
+        let terms = accepted.terms.as_ref().unwrap();
+        format!(
+            "{accepted:?} {:?}",
+            reference_of(terms.extra.unwrap().get())
+        )
+    }
+
+    fn reference_of(extra: &str) -> Option<String> {
+        let extra: Object = serde_json::from_str(extra).unwrap();
+        extra.read(REFERENCE).unwrap()
+    }
+
+    #[test]
+    fn an_offer_that_is_known_says_what_it_says_when_it_is_read() {
+        let terms = Terms::new(vec![offer(5), offer(7)], Arc::default(), None).unwrap();
+        let prepared = terms.now();
+        let reference = "abcdefghijklmnopqrstuv-_";
+        for offer in &prepared.offers {
+            let mut accepted = offer.requirements.clone();
+            accepted.extra = accepted.extra.with_text(REFERENCE, reference);
+            let accepted = serde_json::to_string(&accepted).unwrap();
+            let json = format!(r#"{{"x402Version":2,"accepted":{accepted},"payload":{{}}}}"#);
+            let read = Presented::read(Version::V2, json.as_bytes()).unwrap();
+            let (known, length) = offer.known_in(&accepted).unwrap();
+            assert_eq!(length, accepted.len());
+            assert_eq!(said(&known), said(&read.accepted));
+            let others = prepared
+                .offers
+                .iter()
+                .filter(|other| other.terms != offer.terms);
+            assert!(
+                others
+                    .map(|other| other.known_in(&accepted))
+                    .all(|known| known.is_none())
+            );
+            for at in 0..accepted.len() {
+                assert!(
+                    offer
+                        .known_in(accepted.get(..at).unwrap_or_default())
+                        .is_none()
+                );
+                let mut other = accepted.clone().into_bytes();
+                other[at] = b'"';
+                let is_same = other == accepted.as_bytes();
+                let other = String::from_utf8_lossy(&other);
+                assert_eq!(offer.known_in(&other).is_some(), is_same, "{other}");
+            }
+        }
+    }
 }

@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::Utf8Error;
 
 use ::base64::Engine as _;
 use ::base64::prelude::BASE64_STANDARD as STANDARD;
-use http::HeaderName;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::base64;
+use super::{ReadError, base64};
 
 /// What a server asks for, in version 2.
 pub const PAYMENT_REQUIRED: HeaderName = HeaderName::from_static("payment-required");
@@ -38,9 +40,16 @@ pub const MOST_DEPTH: usize = 32;
 /// # Ok::<_, serde_json::Error>(())
 /// ```
 pub fn encode(message: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_vec(message).map(|json| STANDARD.encode(json))
+}
+
+/// The same as a value that is ready to be sent; nothing if the message has no spelling in JSON.
+pub(crate) fn encode_value(message: &impl Serialize) -> Option<HeaderValue> {
     let mut json = Vec::with_capacity(USUAL_RECEIPT);
-    serde_json::to_writer(&mut json, message)?;
-    Ok(STANDARD.encode(json))
+    serde_json::to_writer(&mut json, message).ok()?;
+    let mut value = Vec::with_capacity(json.len().div_ceil(3) * 4);
+    append_json(&mut value, &json);
+    HeaderValue::from_maybe_shared(Bytes::from(value)).ok()
 }
 
 /// Bytes that hold most receipts, so that they need not be moved about while they are written.
@@ -60,12 +69,17 @@ pub fn decode<T: DeserializeOwned>(value: &[u8], limit: usize) -> Result<T, Head
     serde_json::from_slice(&json).map_err(HeaderError::json)
 }
 
-/// The JSON in the value of a header: within the limit, and not too deep for any parser, but not read yet.
-pub(crate) fn decode_json(value: &[u8], limit: usize) -> Result<Vec<u8>, HeaderError> {
+/// What is in the value of a header, if that is within the limit.
+pub(crate) fn decode_bytes(value: &[u8], limit: usize) -> Result<Vec<u8>, HeaderError> {
     if value.len() > limit {
         return Err(HeaderError(Kind::TooLarge { limit }));
     }
-    let json = base64::decode(value).ok_or(HeaderError(Kind::Base64))?;
+    base64::decode(value).ok_or(HeaderError(Kind::Base64))
+}
+
+/// The JSON in the value of a header: not too deep for any parser, but not read yet.
+fn decode_json(value: &[u8], limit: usize) -> Result<Vec<u8>, HeaderError> {
+    let json = decode_bytes(value, limit)?;
     if is_deeper_than(&json, MOST_DEPTH) {
         return Err(HeaderError(Kind::Depth));
     }
@@ -141,6 +155,8 @@ enum Kind {
     Base64,
     Depth,
     Json(serde_json::Error),
+    Unread(ReadError),
+    Text(Utf8Error),
 }
 
 impl HeaderError {
@@ -149,8 +165,19 @@ impl HeaderError {
         matches!(self.0, Kind::TooLarge { .. })
     }
 
-    pub(crate) const fn json(error: serde_json::Error) -> Self {
+    const fn json(error: serde_json::Error) -> Self {
         Self(Kind::Json(error))
+    }
+
+    pub(crate) fn unread(error: ReadError) -> Self {
+        if error.is_too_deep() {
+            return Self(Kind::Depth);
+        }
+        Self(Kind::Unread(error))
+    }
+
+    pub(crate) const fn text(error: Utf8Error) -> Self {
+        Self(Kind::Text(error))
     }
 
     /// What is wrong, in words that hold nothing of the value itself.
@@ -159,7 +186,9 @@ impl HeaderError {
             Kind::TooLarge { .. } => "the payment header is too large",
             Kind::Base64 => "the payment header is not base64",
             Kind::Depth => "the JSON in the payment header is nested too deeply",
-            Kind::Json(_) => "the payment header does not hold the JSON of a payment",
+            Kind::Json(_) | Kind::Unread(_) | Kind::Text(_) => {
+                "the payment header does not hold the JSON of a payment"
+            }
         }
     }
 }
@@ -170,7 +199,7 @@ impl fmt::Display for HeaderError {
             Kind::TooLarge { limit } => {
                 write!(f, "the payment header is longer than {limit} bytes")
             }
-            Kind::Base64 | Kind::Depth | Kind::Json(_) => f.write_str(self.summary()),
+            _ => f.write_str(self.summary()),
         }
     }
 }
@@ -179,6 +208,8 @@ impl std::error::Error for HeaderError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0 {
             Kind::Json(error) => Some(error),
+            Kind::Unread(error) => Some(error),
+            Kind::Text(error) => Some(error),
             Kind::TooLarge { .. } | Kind::Base64 | Kind::Depth => None,
         }
     }

@@ -47,8 +47,8 @@ macro_rules! message {
                         use serde::de::Error as _;
                         $( let mut $field: Option<Option<$type>> = None; )*
                         let mut rest = $crate::proto::Object::new();
-                        while let Some(name) = map.next_key::<String>()? {
-                            match name.as_str() {
+                        while let Some(name) = map.next_key::<$crate::proto::object::Name<'de>>()? {
+                            match &*name.0 {
                                 $( "x402Version" => {
                                     let version: u64 = map.next_value()?;
                                     if version != $version {
@@ -62,7 +62,7 @@ macro_rules! message {
                                         return Err(A::Error::duplicate_field($wire));
                                     }
                                 } )*
-                                _ => rest.add(name, map.next_value()?).map_err(A::Error::custom)?,
+                                _ => rest.add(name.0.into_owned(), map.next_value()?).map_err(A::Error::custom)?,
                             }
                         }
                         Ok($name {

@@ -10,12 +10,14 @@ pub mod header;
 mod message;
 mod object;
 mod payment;
+mod read;
 pub mod v1;
 pub mod v2;
 mod version;
 
 pub use self::answer::{SettleResponse, SupportedKind, SupportedResponse, VerifyResponse};
 pub use self::object::Object;
-pub(crate) use self::payment::Text;
 pub use self::payment::{Accepted, AcceptedTerms, Presented};
+pub use self::read::RawJson;
+pub(crate) use self::read::{ReadError, Reader};
 pub use self::version::Version;

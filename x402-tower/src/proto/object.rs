@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
@@ -95,6 +96,11 @@ impl Object {
         Ok(())
     }
 }
+
+/// The name of a member, borrowed where it is spelled without escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Name<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// No message of the protocol comes near; the check above is quadratic.
 const MOST_MEMBERS: usize = 512;

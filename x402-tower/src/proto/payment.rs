@@ -2,11 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::Version;
 use super::header::HeaderError;
+use super::read::{RawJson, ReadError, Reader};
 
 /// A payment header, decoded but not judged. Everything in it was written by the client.
 #[derive(Debug)]
@@ -18,11 +16,11 @@ pub struct Presented<'a> {
     /// What the client says it accepts: all of it in version 2, scheme and network in version 1.
     pub accepted: Accepted<'a>,
     /// What the scheme calls a payment.
-    pub payload: &'a RawValue,
+    pub payload: RawJson<'a>,
     /// What the client believes to pay for. It is not signed and proves nothing.
-    pub resource: Option<&'a RawValue>,
+    pub resource: Option<RawJson<'a>>,
     /// What the extensions have to say.
-    pub extensions: Option<&'a RawValue>,
+    pub extensions: Option<RawJson<'a>>,
 }
 
 /// What a client says it accepts.
@@ -48,131 +46,106 @@ pub struct AcceptedTerms<'a> {
     /// How long a payment should be valid.
     pub max_timeout_seconds: Option<u64>,
     /// What the scheme needs beside.
-    pub extra: Option<&'a RawValue>,
+    pub extra: Option<RawJson<'a>>,
 }
 
 impl<'a> Presented<'a> {
     /// Reads the JSON of a payment header of this version.
     pub fn read(version: Version, json: &'a [u8]) -> Result<Self, HeaderError> {
+        Self::read_knowing(version, json, |_| None)
+    }
+
+    /// The same. If `know` recognizes what a client of version 2 accepts in what the text goes on with, and says how long
+    /// that is, it is not read.
+    pub(crate) fn read_knowing(
+        version: Version,
+        json: &'a [u8],
+        know: impl FnOnce(&'a str) -> Option<(Accepted<'a>, usize)>,
+    ) -> Result<Self, HeaderError> {
         // Checked once here, so that the raw pieces can be passed on as text.
-        let json = std::str::from_utf8(json)
-            .map_err(|error| HeaderError::json(serde::de::Error::custom(error)))?;
-        match version {
-            Version::V1 => {
-                let wire: WireV1<'a> = serde_json::from_str(json).map_err(HeaderError::json)?;
-                let accepted = Accepted {
-                    scheme: wire.scheme,
-                    network: wire.network,
-                    terms: None,
-                };
-                Ok(Self {
-                    version,
-                    json,
-                    accepted,
-                    payload: wire.payload,
-                    resource: None,
-                    extensions: None,
+        let json = std::str::from_utf8(json).map_err(HeaderError::text)?;
+        Reader::all(json, |reader| Self::parse(version, json, reader, know))
+            .map_err(HeaderError::unread)
+    }
+
+    fn parse(
+        version: Version,
+        json: &'a str,
+        reader: &mut Reader<'a>,
+        know: impl FnOnce(&'a str) -> Option<(Accepted<'a>, usize)>,
+    ) -> Result<Self, ReadError> {
+        let mut know = Some(know);
+        let (mut number, mut payload, mut resource, mut extensions) = (None, None, None, None);
+        let (mut scheme, mut network, mut accepted) = (None, None, None);
+        reader.object(|reader, name| match (version, name) {
+            (_, "x402Version") => reader.once(&mut number, Reader::number),
+            (_, "payload") => reader.once(&mut payload, Reader::raw),
+            (Version::V1, "scheme") => reader.once(&mut scheme, Reader::text),
+            (Version::V1, "network") => reader.once(&mut network, Reader::text),
+            (Version::V2, "accepted") => {
+                let mut known = |reader: &mut Reader<'a>| reader.known(know.take()?);
+                reader.once(&mut accepted, |reader| match known(reader) {
+                    Some(accepted) => Ok(accepted),
+                    None => Accepted::parse(reader),
                 })
             }
-            Version::V2 => {
-                let wire: WireV2<'a> = serde_json::from_str(json).map_err(HeaderError::json)?;
-                let WireAccepted {
-                    scheme,
-                    network,
-                    amount,
-                    asset,
-                    pay_to,
-                    max_timeout_seconds,
-                    extra,
-                } = wire.accepted;
-                let terms = AcceptedTerms {
-                    amount,
-                    asset,
-                    pay_to,
-                    max_timeout_seconds,
-                    extra,
-                };
-                let accepted = Accepted {
-                    scheme,
-                    network,
-                    terms: Some(terms),
-                };
-                Ok(Self {
-                    version,
-                    json,
-                    accepted,
-                    payload: wire.payload,
-                    resource: wire.resource,
-                    extensions: wire.extensions,
-                })
+            (Version::V2, "resource") => {
+                reader.once(&mut resource, |reader| reader.optional(Reader::raw))
             }
+            (Version::V2, "extensions") => {
+                reader.once(&mut extensions, |reader| reader.optional(Reader::raw))
+            }
+            _ => reader.skip(),
+        })?;
+        if Reader::need(number, "x402Version")? != version.number() {
+            return Err(ReadError::version());
         }
+        let accepted = match version {
+            Version::V1 => Accepted {
+                scheme: Reader::need(scheme, "scheme")?,
+                network: Reader::need(network, "network")?,
+                terms: None,
+            },
+            Version::V2 => Reader::need(accepted, "accepted")?,
+        };
+        Ok(Self {
+            version,
+            json,
+            accepted,
+            payload: Reader::need(payload, "payload")?,
+            resource: resource.flatten(),
+            extensions: extensions.flatten(),
+        })
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireV1<'a> {
-    #[allow(dead_code, reason = "read to be checked")]
-    x402_version: Number<1>,
-    #[serde(borrow)]
-    scheme: Cow<'a, str>,
-    #[serde(borrow)]
-    network: Cow<'a, str>,
-    #[serde(borrow)]
-    payload: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireV2<'a> {
-    #[allow(dead_code, reason = "read to be checked")]
-    x402_version: Number<2>,
-    #[serde(borrow)]
-    accepted: WireAccepted<'a>,
-    #[serde(borrow)]
-    payload: &'a RawValue,
-    #[serde(borrow, default)]
-    resource: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    extensions: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireAccepted<'a> {
-    #[serde(borrow)]
-    scheme: Cow<'a, str>,
-    #[serde(borrow)]
-    network: Cow<'a, str>,
-    #[serde(borrow)]
-    amount: Cow<'a, str>,
-    #[serde(borrow)]
-    asset: Cow<'a, str>,
-    #[serde(borrow)]
-    pay_to: Cow<'a, str>,
-    #[serde(default)]
-    max_timeout_seconds: Option<u64>,
-    #[serde(borrow, default)]
-    extra: Option<&'a RawValue>,
-}
-
-/// Text that is borrowed where it can be. Inside of an `Option`, a bare `Cow` would always be copied.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
-
-/// A number that has to be `N`.
-struct Number<const N: u64>;
-
-impl<'de, const N: u64> Deserialize<'de> for Number<N> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u64::deserialize(deserializer)? {
-            number if number == N => Ok(Self),
-            number => Err(serde::de::Error::custom(format_args!(
-                "`x402Version` is {number} and not {N}"
-            ))),
-        }
+impl<'a> Accepted<'a> {
+    fn parse(reader: &mut Reader<'a>) -> Result<Self, ReadError> {
+        let (mut scheme, mut network, mut amount, mut asset) = (None, None, None, None);
+        let (mut pay_to, mut max_timeout_seconds, mut extra) = (None, None, None);
+        reader.object(|reader, name| match name {
+            "scheme" => reader.once(&mut scheme, Reader::text),
+            "network" => reader.once(&mut network, Reader::text),
+            "amount" => reader.once(&mut amount, Reader::text),
+            "asset" => reader.once(&mut asset, Reader::text),
+            "payTo" => reader.once(&mut pay_to, Reader::text),
+            "maxTimeoutSeconds" => reader.once(&mut max_timeout_seconds, |reader| {
+                reader.optional(Reader::number)
+            }),
+            "extra" => reader.once(&mut extra, |reader| reader.optional(Reader::raw)),
+            _ => reader.skip(),
+        })?;
+        Ok(Self {
+            scheme: Reader::need(scheme, "scheme")?,
+            network: Reader::need(network, "network")?,
+            terms: Some(AcceptedTerms {
+                amount: Reader::need(amount, "amount")?,
+                asset: Reader::need(asset, "asset")?,
+                pay_to: Reader::need(pay_to, "payTo")?,
+                max_timeout_seconds: max_timeout_seconds.flatten(),
+                extra: extra.flatten(),
+            }),
+        })
     }
 }
 

@@ -169,7 +169,10 @@ impl Attempt {
     fn receipt(&self, mut answer: SettleResponse) -> Receipt {
         answer.error_message = None;
         answer.rest.remove("extensionResponses");
-        answer.network = self.intent().network.to_string();
+        let network = &self.intent().network;
+        if !network.is_spelled(&answer.network) {
+            answer.network = network.to_string();
+        }
         answer
             .payer
             .get_or_insert_with(|| self.intent().payer.to_string());

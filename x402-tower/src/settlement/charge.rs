@@ -38,7 +38,7 @@ impl Charge {
         policy: &Policy,
         _: Verified,
         claim: Claim,
-        good: Good,
+        good: Box<Good>,
         answered: Option<Answered>,
     ) -> (Self, Seat) {
         let Good {
@@ -49,7 +49,7 @@ impl Charge {
             usable_until,
             seat,
             ..
-        } = good;
+        } = *good;
         let Authorization {
             payer,
             amount: most,

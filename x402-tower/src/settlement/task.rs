@@ -51,7 +51,7 @@ pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
     let settling = async move {
         let Sale { paying, good, .. } = sale;
         let terms = Arc::clone(&good.terms);
-        let (charge, seat) = Charge::new(&policy, sale.verified, sale.claim, *good, answered);
+        let (charge, seat) = Charge::new(&policy, sale.verified, sale.claim, good, answered);
         let settled = run(&policy.till, charge).await;
         drop((paying.permit, seat, task));
         match settled {

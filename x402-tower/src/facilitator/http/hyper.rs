@@ -2,7 +2,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use ::http::{Request, Response};
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use http_body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::transport::{Transport, TransportError, too_large};
 use crate::facilitator::FacilitatorError;
+use crate::pieces::Pieces;
 
 /// The lean transport: `hyper-util`, with rustls and the certificate authorities of Mozilla.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ impl Transport for HyperTransport {
             .await
             .map_err(kind_of)?
             .into_parts();
-        let mut read = BytesMut::new();
+        let mut read = Pieces::default();
         while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await
         {
             let Ok(mut data) = frame.map_err(FacilitatorError::lost)?.into_data() else {
@@ -65,9 +66,9 @@ impl Transport for HyperTransport {
             if read.len() + data.remaining() > most {
                 return Err(too_large(most));
             }
-            read.extend_from_slice(&data.copy_to_bytes(data.remaining()));
+            read.push(data.copy_to_bytes(data.remaining()));
         }
-        Ok(Response::from_parts(parts, read.freeze()))
+        Ok(Response::from_parts(parts, read.join()))
     }
 }
 

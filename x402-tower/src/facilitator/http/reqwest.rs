@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use ::http::{Request, Response, Uri};
 use ::reqwest::{Client, Url, redirect};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::transport::{Transport, TransportError, too_large};
 use crate::facilitator::FacilitatorError;
+use crate::pieces::Pieces;
 
 /// The usual transport: `reqwest`, with rustls and the certificate authorities of Mozilla.
 #[derive(Clone, Debug)]
@@ -93,14 +94,14 @@ impl Transport for ReqwestTransport {
         {
             return Err(too_large(most));
         }
-        let mut body = BytesMut::new();
+        let mut body = Pieces::default();
         while let Some(chunk) = response.chunk().await.map_err(FacilitatorError::lost)? {
             if body.len() + chunk.len() > most {
                 return Err(too_large(most));
             }
-            body.extend_from_slice(&chunk);
+            body.push(chunk);
         }
-        let mut answer = Response::new(body.freeze());
+        let mut answer = Response::new(body.join());
         *answer.status_mut() = response.status();
         *answer.headers_mut() = std::mem::take(response.headers_mut());
         Ok(answer)

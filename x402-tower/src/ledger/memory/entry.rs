@@ -23,13 +23,23 @@ fn halves(bytes: &[u8; 32]) -> [Half; 2] {
     [0, 1].map(|i| halves.get(i).copied().map_or(0, Half::from_be_bytes))
 }
 
+/// A half that is kept among smaller things, and wants no more room before it than they do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kept([u8; 16]);
+
+impl Kept {
+    const fn new(half: Half) -> Self {
+        Self(half.to_ne_bytes())
+    }
+}
+
 /// One payment. The first half of its key is what it is filed under.
 #[derive(Debug)]
 pub(super) struct Entry {
-    proof: Half,
-    pub(super) request: Half,
+    proof: Kept,
+    request: Kept,
     /// Zero if there is none: no real one is, and it is never compared then.
-    reference: u128,
+    reference: Kept,
     pub(super) fence: u64,
     usable_until: Seconds,
     pub(super) aborted: u8,
@@ -46,7 +56,7 @@ pub(super) enum State {
     },
     /// With what it becomes if its lease ends, and whether nobody waits for it.
     Settling {
-        until: Duration,
+        until: Seconds,
         open: Open,
         abandoned: bool,
     },
@@ -84,15 +94,20 @@ impl Entry {
     pub(super) fn new(claim: &Claim, fence: u64, until: Duration) -> Self {
         let reference = claim.identity.reference;
         Self {
-            proof: half_of(&claim.identity.proof),
-            request: half_of(&claim.identity.request),
-            reference: reference.map_or(0, |reference| reference.value()),
+            proof: Kept::new(half_of(&claim.identity.proof)),
+            request: Kept::new(half_of(&claim.identity.request)),
+            reference: Kept::new(reference.map_or(0, |reference| reference.value())),
             fence,
             usable_until: Seconds::after(claim.usable_until),
             aborted: 0,
             reruns: 0,
             state: State::Claimed { until },
         }
+    }
+
+    /// Who asks for what.
+    pub(super) const fn request(&self) -> Half {
+        Half::from_ne_bytes(self.request.0)
     }
 
     /// Claims it once more.
@@ -122,9 +137,9 @@ impl Entry {
         };
         let reference = identity.reference.map_or(0, |reference| reference.value());
         Some(Found::new(
-            self.proof == half_of(&identity.proof),
-            self.request == half_of(&identity.request),
-            reference != 0 && self.reference == reference,
+            self.proof == Kept::new(half_of(&identity.proof)),
+            self.request == Kept::new(half_of(&identity.request)),
+            reference != 0 && self.reference == Kept::new(reference),
             standing,
         ))
     }
@@ -168,7 +183,7 @@ impl Entry {
     /// Parks a settlement whose lease has ended; says whether it has.
     pub(super) fn park_if_lapsed(&mut self, now: Duration) -> bool {
         match &self.state {
-            State::Settling { until, open, .. } if *until <= now => {
+            State::Settling { until, open, .. } if until.is_over(now) => {
                 self.state = State::Parked(open.clone());
                 true
             }

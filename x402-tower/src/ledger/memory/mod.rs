@@ -153,7 +153,7 @@ impl MemoryLedger {
             }
             let keep = !entry.is_expired(now);
             if !keep {
-                self.owed.remove(&entry.request, half);
+                self.owed.remove(&entry.request(), half);
                 refunds.extend(entry.refund());
             }
             keep
@@ -225,7 +225,7 @@ impl MemoryLedger {
         if entry.is_expired(now)
             && let Some(entry) = shard.entries.remove(&half)
         {
-            self.owed.remove(&entry.request, &half);
+            self.owed.remove(&entry.request(), &half);
             shard.refunds.extend(entry.refund());
             self.entries.fetch_sub(1, Ordering::Relaxed);
         }
@@ -305,7 +305,7 @@ impl Ledger for MemoryLedger {
                 }
                 if entry.is_expired(now) {
                     // Nobody has swept it out yet.
-                    self.owed.remove(&entry.request, &half);
+                    self.owed.remove(&entry.request(), &half);
                     shard.refunds.extend(entry.refund());
                     **entry = Entry::new(claim, fence, until);
                 } else if entry.aborted >= claim.most_aborted {
@@ -336,7 +336,7 @@ impl Ledger for MemoryLedger {
             lost = !entry.is_claimed(change.now);
             if !lost {
                 entry.state = State::Settling {
-                    until: change.now + lease,
+                    until: Seconds::after(change.now + lease),
                     open: Open::new(token.key(), parked),
                     abandoned: false,
                 };
@@ -392,7 +392,7 @@ impl Ledger for MemoryLedger {
             entry.unpark(change.half, change.parked);
             entry.aborted += u8::from(release == Release::Aborted);
             entry.state = State::Released;
-            change.ledger.owed.remove(&entry.request, &change.half);
+            change.ledger.owed.remove(&entry.request(), &change.half);
         }))
     }
 
@@ -484,7 +484,7 @@ impl Ledger for MemoryLedger {
                 entry.fence = self.next_fence();
                 let token = Token::new(open.key(half), entry.fence);
                 entry.state = State::Settling {
-                    until: now + lease,
+                    until: Seconds::after(now + lease),
                     open,
                     abandoned: true,
                 };

@@ -40,10 +40,10 @@ impl Owed {
         };
         if may_be_owed {
             let mut index = lock(&self.index);
-            index.insert((entry.request, *half), *key);
+            index.insert((entry.request(), *half), *key);
             self.length.store(index.len(), Ordering::Relaxed);
         } else {
-            self.remove(&entry.request, half);
+            self.remove(&entry.request(), half);
         }
     }
 

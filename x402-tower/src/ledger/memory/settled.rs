@@ -188,4 +188,4 @@ fn unpack(packed: &[u8]) -> (Receipt, Amount) {
 }
 
 /// That of an EVM payment.
-const USUAL_LENGTH: usize = 80;
+const USUAL_LENGTH: usize = 66;

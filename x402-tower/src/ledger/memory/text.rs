@@ -1,41 +1,75 @@
 //! Short texts in few bytes: addresses and transactions are mostly hexadecimal.
 
-/// What a packed text begins with, below its length.
+/// What a packed text begins with, above its length.
 const PLAIN: u8 = 0;
 /// Digits of one case.
-const LOWER: u8 = 1;
+const LOWER: u8 = 1 << 6;
 /// Digits of both, which checksums are made of.
-const MIXED: u8 = 2;
+const MIXED: u8 = 2 << 6;
+/// The name of an EVM chain: its number.
+const CHAIN: u8 = 3 << 6;
+
+/// The length, unless it takes a byte of its own.
+const LENGTH: u8 = (1 << 6) - 1;
+
+const CHAINS: &str = "eip155:";
 
 /// Appends a text; nothing if it is too long.
 pub(super) fn pack(out: &mut Vec<u8>, text: &str) -> Option<()> {
+    if let Some(chain) = chain(text) {
+        let number = chain.to_be_bytes();
+        let zeros = number.iter().take_while(|byte| **byte == 0).count();
+        begin(out, CHAIN, number.len() - zeros)?;
+        out.extend_from_slice(&number[zeros..]);
+        return Some(());
+    }
     let start = out.len();
     let digits = text.strip_prefix("0x").unwrap_or_default().as_bytes();
     let (pairs, rest) = digits.as_chunks::<2>();
-    out.extend([LOWER, pairs.len() as u8]);
-    let mut marks = 0;
-    out.extend(pairs.iter().map(|[high, low]| {
-        let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
-        marks |= high | low;
-        high << 4 | low & 0xf
-    }));
-    if marks & UNKNOWN != 0 || !rest.is_empty() || pairs.is_empty() || pairs.len() > MOST {
-        out.truncate(start);
-        out.extend([PLAIN, u8::try_from(text.len()).ok()?]);
-        out.extend_from_slice(text.as_bytes());
-    } else if marks & UPPER != 0 {
-        out[start] = MIXED;
-        out.extend(digits.chunks(8).map(|eight| {
-            let cases = eight.iter().enumerate();
-            cases.fold(0, |bits, (i, digit)| {
-                bits | u8::from(digit.is_ascii_uppercase()) << i
-            })
+    if !pairs.is_empty() && rest.is_empty() && begin(out, LOWER, pairs.len()).is_some() {
+        let mut marks = 0;
+        out.extend(pairs.iter().map(|[high, low]| {
+            let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
+            marks |= high | low;
+            high << 4 | low & 0xf
         }));
+        if marks & UNKNOWN == 0 {
+            if marks & UPPER != 0 {
+                out[start] ^= LOWER ^ MIXED;
+                out.extend(digits.chunks(8).map(|eight| {
+                    let cases = eight.iter().enumerate();
+                    cases.fold(0, |bits, (i, digit)| {
+                        bits | u8::from(digit.is_ascii_uppercase()) << i
+                    })
+                }));
+            }
+            return Some(());
+        }
+        out.truncate(start);
     }
+    begin(out, PLAIN, text.len())?;
+    out.extend_from_slice(text.as_bytes());
     Some(())
 }
 
-const MOST: usize = u8::MAX as usize;
+/// The number of an EVM chain whose name is spelled in the one right way.
+fn chain(text: &str) -> Option<u64> {
+    let number = text.strip_prefix(CHAINS)?;
+    number
+        .starts_with(|first| matches!(first, '1'..='9'))
+        .then(|| number.parse().ok())
+        .flatten()
+}
+
+fn begin(out: &mut Vec<u8>, kind: u8, length: usize) -> Option<()> {
+    let length = u8::try_from(length).ok()?;
+    if length < LENGTH {
+        out.push(kind | length);
+    } else {
+        out.extend([kind | LENGTH, length]);
+    }
+    Some(())
+}
 
 /// Marks what is no digit.
 const UNKNOWN: u8 = 0x80;
@@ -57,11 +91,22 @@ const DIGITS: [u8; 256] = {
 
 /// Takes a text off the front of what was packed.
 pub(super) fn unpack(packed: &mut &[u8]) -> String {
-    let (kind, length) = match packed.split_off(..2) {
-        Some([kind, length]) => (*kind, usize::from(*length)),
-        _ => return String::new(),
+    let Some(first) = packed.split_off_first() else {
+        return String::new();
     };
+    let (kind, length) = (first & !LENGTH, first & LENGTH);
+    let length = match length {
+        LENGTH => packed.split_off_first().copied().unwrap_or_default(),
+        _ => length,
+    };
+    let length = usize::from(length);
     let bytes = packed.split_off(..length).unwrap_or_default();
+    if kind == CHAIN {
+        let number = bytes
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        return format!("{CHAINS}{number}");
+    }
     if kind == PLAIN {
         return String::from_utf8_lossy(bytes).into_owned();
     }
@@ -89,7 +134,7 @@ mod tests {
     proptest! {
         #[test]
         fn texts_come_out_as_they_went_in(
-            texts in proptest::collection::vec("0x[0-9a-f]{0,80}|0x[0-9a-fA-F]{0,80}|\\PC{0,40}", 0..5),
+            texts in proptest::collection::vec("0x[0-9a-f]{0,160}|0x[0-9a-fA-F]{0,80}|eip155:[+]?[0-9]{0,22}|\\PC{0,80}", 0..5),
         ) {
             let mut packed = Vec::new();
             for text in &texts {
@@ -107,7 +152,14 @@ mod tests {
     fn hexadecimal_takes_half_the_room() {
         let mut packed = Vec::new();
         pack(&mut packed, &format!("0x{}", "5f".repeat(32))).unwrap();
-        assert_eq!(packed.len(), 2 + 32);
+        assert_eq!(packed.len(), 1 + 32);
         assert!(pack(&mut packed, &"x".repeat(256)).is_none());
+    }
+
+    #[test]
+    fn a_chain_takes_as_much_room_as_its_number() {
+        let mut packed = Vec::new();
+        pack(&mut packed, "eip155:84532").unwrap();
+        assert_eq!(packed.len(), 1 + 3);
     }
 }

@@ -1,31 +1,44 @@
 use std::borrow::Cow;
 
-use serde::Deserialize;
-
 use super::hex;
 use crate::digest::Digest;
 use crate::money::Address;
+use crate::proto::{ReadError, Reader};
 use crate::scheme::{Authorization, Key, Malformed};
 
 /// `TransferWithAuthorization`, signed for the token itself.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct Wire<'a> {
-    #[serde(borrow)]
     from: Cow<'a, str>,
-    #[serde(borrow)]
     to: Cow<'a, str>,
-    #[serde(borrow)]
     value: Cow<'a, str>,
-    #[serde(borrow)]
     valid_after: Cow<'a, str>,
-    #[serde(borrow)]
     valid_before: Cow<'a, str>,
-    #[serde(borrow)]
     nonce: Cow<'a, str>,
 }
 
-impl Wire<'_> {
+impl<'a> Wire<'a> {
+    pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, ReadError> {
+        let (mut from, mut to, mut value) = (None, None, None);
+        let (mut valid_after, mut valid_before, mut nonce) = (None, None, None);
+        reader.object(|reader, name| match name {
+            "from" => reader.once(&mut from, Reader::text),
+            "to" => reader.once(&mut to, Reader::text),
+            "value" => reader.once(&mut value, Reader::text),
+            "validAfter" => reader.once(&mut valid_after, Reader::text),
+            "validBefore" => reader.once(&mut valid_before, Reader::text),
+            "nonce" => reader.once(&mut nonce, Reader::text),
+            _ => reader.skip(),
+        })?;
+        Ok(Self {
+            from: Reader::need(from, "from")?,
+            to: Reader::need(to, "to")?,
+            value: Reader::need(value, "value")?,
+            valid_after: Reader::need(valid_after, "validAfter")?,
+            valid_before: Reader::need(valid_before, "validBefore")?,
+            nonce: Reader::need(nonce, "nonce")?,
+        })
+    }
+
     pub(super) fn read(
         &self,
         chain_id: u64,

@@ -1,11 +1,9 @@
 use std::borrow::Cow;
 
-use serde::Deserialize;
-
 use super::hex;
 use crate::digest::Digest;
 use crate::money::Address;
-use crate::proto::Text;
+use crate::proto::{ReadError, Reader};
 use crate::scheme::{Authorization, Flaw, Key, Malformed};
 
 /// The Permit2 contract, at the same address on every EVM chain.
@@ -27,45 +25,86 @@ pub const PERMIT2_UPTO_PROXY: Address = Address::evm([
 ]);
 
 /// `PermitWitnessTransferFrom`, signed for Permit2.
-#[derive(Deserialize)]
 pub(super) struct Wire<'a> {
-    #[serde(borrow)]
     from: Cow<'a, str>,
-    #[serde(borrow)]
     permitted: Permitted<'a>,
-    #[serde(borrow)]
     spender: Cow<'a, str>,
-    #[serde(borrow)]
     nonce: Cow<'a, str>,
-    #[serde(borrow)]
     deadline: Cow<'a, str>,
-    #[serde(borrow)]
     witness: Witness<'a>,
 }
 
-#[derive(Deserialize)]
 struct Permitted<'a> {
-    #[serde(borrow)]
     token: Cow<'a, str>,
-    #[serde(borrow)]
     amount: Cow<'a, str>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Witness<'a> {
-    #[serde(borrow)]
     to: Cow<'a, str>,
     /// Only for `upto`.
-    #[serde(borrow, default)]
-    facilitator: Option<Text<'a>>,
-    #[serde(borrow)]
+    facilitator: Option<Cow<'a, str>>,
     valid_after: Cow<'a, str>,
+}
+
+impl<'a> Wire<'a> {
+    pub(super) fn parse(reader: &mut Reader<'a>) -> Result<Self, ReadError> {
+        let (mut from, mut permitted, mut spender) = (None, None, None);
+        let (mut nonce, mut deadline, mut witness) = (None, None, None);
+        reader.object(|reader, name| match name {
+            "from" => reader.once(&mut from, Reader::text),
+            "permitted" => reader.once(&mut permitted, Permitted::parse),
+            "spender" => reader.once(&mut spender, Reader::text),
+            "nonce" => reader.once(&mut nonce, Reader::text),
+            "deadline" => reader.once(&mut deadline, Reader::text),
+            "witness" => reader.once(&mut witness, Witness::parse),
+            _ => reader.skip(),
+        })?;
+        Ok(Self {
+            from: Reader::need(from, "from")?,
+            permitted: Reader::need(permitted, "permitted")?,
+            spender: Reader::need(spender, "spender")?,
+            nonce: Reader::need(nonce, "nonce")?,
+            deadline: Reader::need(deadline, "deadline")?,
+            witness: Reader::need(witness, "witness")?,
+        })
+    }
+}
+
+impl<'a> Permitted<'a> {
+    fn parse(reader: &mut Reader<'a>) -> Result<Self, ReadError> {
+        let (mut token, mut amount) = (None, None);
+        reader.object(|reader, name| match name {
+            "token" => reader.once(&mut token, Reader::text),
+            "amount" => reader.once(&mut amount, Reader::text),
+            _ => reader.skip(),
+        })?;
+        Ok(Self {
+            token: Reader::need(token, "token")?,
+            amount: Reader::need(amount, "amount")?,
+        })
+    }
+}
+
+impl<'a> Witness<'a> {
+    fn parse(reader: &mut Reader<'a>) -> Result<Self, ReadError> {
+        let (mut to, mut facilitator, mut valid_after) = (None, None, None);
+        reader.object(|reader, name| match name {
+            "to" => reader.once(&mut to, Reader::text),
+            "facilitator" => reader.once(&mut facilitator, |reader| reader.optional(Reader::text)),
+            "validAfter" => reader.once(&mut valid_after, Reader::text),
+            _ => reader.skip(),
+        })?;
+        Ok(Self {
+            to: Reader::need(to, "to")?,
+            facilitator: facilitator.flatten(),
+            valid_after: Reader::need(valid_after, "validAfter")?,
+        })
+    }
 }
 
 impl Wire<'_> {
     pub(super) fn facilitator(&self) -> Option<&str> {
-        self.witness.facilitator.as_ref().map(|text| &*text.0)
+        self.witness.facilitator.as_deref()
     }
 
     /// Reads it; another spender than this one is a flaw.

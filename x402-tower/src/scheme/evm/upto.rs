@@ -1,10 +1,8 @@
-use serde::Deserialize;
-
 use super::payload::Payload;
 use super::permit2::PERMIT2_UPTO_PROXY;
 use super::reasons;
 use crate::money::{Address, Asset, Network, Transfer};
-use crate::proto::{Object, Presented, SupportedKind, SupportedResponse, Text};
+use crate::proto::{Object, Presented, Reader, SupportedKind, SupportedResponse};
 use crate::scheme::{Authorization, Extra, Flaw, Malformed, Meaning, Offer, Scheme};
 
 /// `upto` on EVM chains: as much as was used, and no more than the buyer signed, moved by Permit2.
@@ -118,16 +116,15 @@ impl Scheme for UptoEvm {
 
 /// The facilitator that the buyer says to have been offered. Whether it was is found out when the offers are compared.
 fn accepted_facilitator(presented: &Presented<'_>, network: &Network) -> Option<Address> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Extra<'a> {
-        #[serde(borrow, default)]
-        facilitator_address: Option<Text<'a>>,
-    }
-
     let extra = presented.accepted.terms.as_ref()?.extra?;
-    let extra = serde_json::from_str::<Extra<'_>>(extra.get()).ok()?;
-    Address::read(network, &extra.facilitator_address?.0)
+    let mut address = None;
+    let read = Reader::all(extra.get(), |reader| {
+        reader.object(|reader, name| match name {
+            FACILITATOR => reader.once(&mut address, |reader| reader.optional(Reader::text)),
+            _ => reader.skip(),
+        })
+    });
+    Address::read(network, &read.ok().and(address.flatten())?)
 }
 
 #[cfg(test)]
