@@ -142,3 +142,11 @@ pub mod __private {
 
     pub use crate::paid::{Behind, Infallibly, PaidFuture, call};
 }
+
+#[cfg(all(
+    doctest,
+    feature = "macros",
+    any(feature = "reqwest", feature = "hyper")
+))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

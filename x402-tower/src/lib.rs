@@ -101,7 +101,3 @@ pub use x402_money as money;
 pub use self::checkout::{AnswerHead, Meter, MeterError, Payment, Reply, Settle, Usage};
 pub use self::digest::Digest;
 pub use self::seller::{Builder, ConfigError, Declaration, Priced, RouteBuilder, X402};
-
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
