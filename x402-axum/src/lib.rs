@@ -148,5 +148,13 @@ pub mod __private {
     feature = "macros",
     any(feature = "reqwest", feature = "hyper")
 ))]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../README.md")]
+    struct Guide;
+
+    #[doc = include_str!("../../MIGRATING.md")]
+    struct Migrating;
+}

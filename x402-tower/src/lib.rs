@@ -101,3 +101,7 @@ pub use x402_money as money;
 pub use self::checkout::{AnswerHead, Meter, MeterError, Payment, Reply, Settle, Usage};
 pub use self::digest::Digest;
 pub use self::seller::{Builder, ConfigError, Declaration, Priced, RouteBuilder, X402};
+
+#[cfg(all(doctest, any(feature = "reqwest", feature = "hyper")))]
+#[doc = include_str!("../README.md")]
+struct Guide;
