@@ -190,3 +190,7 @@ pub mod __private {
     pub use crate::handler::{Answer, Gated, PaidFuture, call};
     pub use crate::strip::{Strip, Stripping};
 }
+
+#[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../README.md")]
+struct Guide;

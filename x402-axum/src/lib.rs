@@ -149,3 +149,19 @@ pub mod __private {
 
     pub use crate::paid::{Behind, Infallibly, PaidFuture, call};
 }
+
+#[cfg(all(
+    doctest,
+    feature = "macros",
+    any(feature = "reqwest", feature = "hyper")
+))]
+mod documents {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../README.md")]
+    struct Guide;
+
+    #[doc = include_str!("../../MIGRATING.md")]
+    struct Migrating;
+}

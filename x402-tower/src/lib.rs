@@ -103,6 +103,6 @@ pub use self::checkout::{AnswerHead, Meter, MeterError, Payment, Reply, Settle, 
 pub use self::digest::Digest;
 pub use self::seller::{Builder, ConfigError, Declaration, Priced, RouteBuilder, Seller, X402};
 
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+#[cfg(all(doctest, any(feature = "reqwest", feature = "hyper")))]
+#[doc = include_str!("../README.md")]
+struct Guide;
