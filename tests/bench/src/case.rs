@@ -7,14 +7,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
+use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use stats_alloc::Region;
 use tower_service::Service as _;
+use x402_axum::paid;
 use x402_tower::X402;
 use x402_tower::clock::{Clock, SystemClock};
 use x402_tower::facilitator::{Facilitator, HttpFacilitator, HyperTransport};
 
+use crate::actix::Service;
 use crate::facilitator::{Canned, Child, Hanging};
 use crate::{ALLOCATOR, payments};
 
@@ -27,26 +30,41 @@ pub enum Case {
     Free,
     Challenge,
     Paid,
+    /// By a handler that declares its price.
+    Declared,
+    DeclaredPaid,
     BadBase64,
     BadJson,
     OverReqwest,
     OverHyper,
+    ActixBare,
+    ActixChallenge,
+    ActixPaid,
+    ActixDeclared,
+    ActixDeclaredPaid,
     /// A bare handler that never answers, and a facilitator that never verifies.
     BareWaiting,
     Waiting,
 }
 
 impl Case {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::Bare,
         Self::Layered,
         Self::Free,
         Self::Challenge,
         Self::Paid,
+        Self::Declared,
+        Self::DeclaredPaid,
         Self::BadBase64,
         Self::BadJson,
         Self::OverReqwest,
         Self::OverHyper,
+        Self::ActixBare,
+        Self::ActixChallenge,
+        Self::ActixPaid,
+        Self::ActixDeclared,
+        Self::ActixDeclaredPaid,
     ];
 
     pub const fn title(self) -> &'static str {
@@ -56,16 +74,43 @@ impl Case {
             Self::Free => "free behind a layer",
             Self::Challenge => "unpaid, challenged",
             Self::Paid => "paid",
+            Self::Declared => "attribute, unpaid",
+            Self::DeclaredPaid => "attribute, paid",
             Self::BadBase64 => "payment header that is no base64",
             Self::BadJson => "payment header that is no JSON",
             Self::OverReqwest => "paid, facilitator over HTTP with reqwest",
             Self::OverHyper => "paid, facilitator over HTTP with hyper",
+            Self::ActixBare => "actix handler, bare",
+            Self::ActixChallenge => "actix, unpaid",
+            Self::ActixPaid => "actix, paid",
+            Self::ActixDeclared => "actix attribute, unpaid",
+            Self::ActixDeclaredPaid => "actix attribute, paid",
             Self::BareWaiting | Self::Waiting => "waiting",
         }
     }
 
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|case| case.name() == name)
+    }
+
+    /// The bare handler of the same framework.
+    pub const fn bare(self) -> Self {
+        if self.is_actix() {
+            Self::ActixBare
+        } else {
+            Self::Bare
+        }
+    }
+
+    const fn is_actix(self) -> bool {
+        matches!(
+            self,
+            Self::ActixBare
+                | Self::ActixChallenge
+                | Self::ActixPaid
+                | Self::ActixDeclared
+                | Self::ActixDeclaredPaid
+        )
     }
 
     pub fn name(self) -> String {
@@ -89,18 +134,12 @@ impl Case {
             Self::Waiting => (seller(Hanging), None),
             _ => (seller(Canned), None),
         };
-        let route = match self {
-            Self::Bare => get(goods),
-            Self::Layered => get(goods).layer(tower_layer::layer_fn(|inner| inner)),
-            Self::BareWaiting => get(std::future::pending::<&str>),
-            Self::Free => {
-                let gate = seller.route("$0.01").free_when(|_| true).build();
-                get(goods).layer(gate.expect("a gate"))
-            }
-            _ => get(goods).layer(seller.price("$0.01").expect("a gate")),
-        };
         let mut bench = Bench {
-            app: Router::new().route("/goods", route),
+            app: if self.is_actix() {
+                App::Actix(Service::new(self, seller.with_layer()).await)
+            } else {
+                App::Axum(self.router(&seller))
+            },
             expected: StatusCode::OK,
             headers: Vec::new(),
             used: 0,
@@ -109,16 +148,39 @@ impl Case {
         bench.prepare(self).await;
         bench
     }
+
+    fn router(self, seller: &X402) -> Router {
+        let route = match self {
+            Self::Bare => get(goods),
+            Self::Layered => get(goods).layer(tower_layer::layer_fn(|inner| inner)),
+            Self::BareWaiting => get(std::future::pending::<&str>),
+            Self::Free => {
+                let gate = seller.route("$0.01").free_when(|_| true).build();
+                get(goods).layer(gate.expect("a gate"))
+            }
+            Self::Declared | Self::DeclaredPaid => get(declared),
+            _ => get(goods).layer(seller.price("$0.01").expect("a gate")),
+        };
+        Router::new()
+            .route("/goods", route)
+            .with_state(seller.with_layer())
+    }
 }
 
 /// Something that can be repeated.
 pub struct Bench {
-    app: Router,
+    app: App,
     expected: StatusCode,
     /// The payments to bring, one by one; none, or the last one for ever.
     headers: Vec<HeaderValue>,
     used: usize,
     _child: Option<Child>,
+}
+
+#[allow(clippy::large_enum_variant, reason = "there is one")]
+enum App {
+    Axum(Router),
+    Actix(Service),
 }
 
 /// How many payments are signed in advance, however many are used: a cost that is the same for every number of runs.
@@ -130,8 +192,10 @@ const IN_FLIGHT: usize = 10_000;
 impl Bench {
     async fn prepare(&mut self, case: Case) {
         match case {
-            Case::Bare | Case::BareWaiting | Case::Layered | Case::Free => {}
-            Case::Challenge => self.expected = StatusCode::PAYMENT_REQUIRED,
+            Case::Bare | Case::BareWaiting | Case::Layered | Case::Free | Case::ActixBare => {}
+            Case::Challenge | Case::Declared | Case::ActixChallenge | Case::ActixDeclared => {
+                self.expected = StatusCode::PAYMENT_REQUIRED;
+            }
             Case::BadBase64 | Case::BadJson => {
                 let challenge = self.challenge().await;
                 let good = payments::payment(&challenge, 0);
@@ -141,7 +205,13 @@ impl Bench {
                 }];
                 self.expected = StatusCode::BAD_REQUEST;
             }
-            Case::Paid | Case::OverReqwest | Case::OverHyper | Case::Waiting => {
+            Case::Paid
+            | Case::DeclaredPaid
+            | Case::OverReqwest
+            | Case::OverHyper
+            | Case::ActixPaid
+            | Case::ActixDeclaredPaid
+            | Case::Waiting => {
                 let challenge = self.challenge().await;
                 let many = if case == Case::Waiting {
                     IN_FLIGHT
@@ -163,7 +233,10 @@ impl Bench {
         let mut waiting: Vec<_> = Vec::with_capacity(IN_FLIGHT);
         let region = Region::new(ALLOCATOR);
         for request in requests {
-            let mut response = Box::pin(self.app.call(request));
+            let App::Axum(router) = &mut self.app else {
+                unreachable!("this is measured on axum")
+            };
+            let mut response = Box::pin(router.call(request));
             let mut cx = Context::from_waker(Waker::noop());
             assert!(response.as_mut().poll(&mut cx).is_pending());
             waiting.push(response);
@@ -178,8 +251,17 @@ impl Bench {
 
     /// The challenge of the route.
     async fn challenge(&mut self) -> HeaderValue {
-        let response = self.app.call(request(None)).await.expect("an answer");
-        response.headers()["payment-required"].clone()
+        match &mut self.app {
+            App::Axum(router) => {
+                let response = router.call(request(None)).await.expect("an answer");
+                response.headers()["payment-required"].clone()
+            }
+            App::Actix(service) => {
+                let (_, challenge) = service.call(None).await;
+                let challenge = challenge.expect("a challenge");
+                HeaderValue::from_maybe_shared(Bytes::from(challenge)).expect("a value")
+            }
+        }
     }
 
     pub async fn run(&mut self, times: usize) {
@@ -188,10 +270,17 @@ impl Bench {
                 .headers
                 .get(self.used.min(self.headers.len().saturating_sub(1)));
             self.used += 1;
-            let response = self.app.call(request(payment)).await.expect("an answer");
-            assert_eq!(response.status(), self.expected);
-            let body = response.into_body().collect().await.expect("a body");
-            std::hint::black_box(body.to_bytes());
+            let status = match &mut self.app {
+                App::Axum(router) => {
+                    let response = router.call(request(payment)).await.expect("an answer");
+                    let status = response.status();
+                    let body = response.into_body().collect().await.expect("a body");
+                    std::hint::black_box(body.to_bytes());
+                    status.as_u16()
+                }
+                App::Actix(service) => service.call(payment).await.0,
+            };
+            assert_eq!(status, self.expected.as_u16());
         }
     }
 }
@@ -214,7 +303,12 @@ async fn goods() -> ([(&'static str, &'static str); 1], &'static str) {
     ([("content-type", "application/json")], GOODS)
 }
 
-static GOODS: &str = include_str!("goods.json");
+#[paid("$0.01")]
+async fn declared() -> ([(&'static str, &'static str); 1], &'static str) {
+    goods().await
+}
+
+pub static GOODS: &str = include_str!("goods.json");
 
 /// A seller whose clock stands still.
 pub fn seller(facilitator: impl Facilitator) -> X402 {

@@ -1,0 +1,77 @@
+//! The same on actix-web.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use actix_web::body::to_bytes;
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::{App, HttpResponse, web};
+use http::HeaderValue;
+use x402_actix::{X402, paid};
+
+use crate::case::{Case, GOODS};
+
+/// What came back: the status, and the challenge if there is one.
+type Answer = (u16, Option<Vec<u8>>);
+
+/// A service that is called in the process, whatever its type.
+pub struct Service {
+    path: &'static str,
+    call: Rc<dyn Fn(TestRequest) -> Pin<Box<dyn Future<Output = Answer>>>>,
+}
+
+impl Service {
+    pub async fn new(case: Case, x402: X402) -> Self {
+        let path = match case {
+            Case::ActixBare => "/bare",
+            Case::ActixChallenge | Case::ActixPaid => "/wrapped",
+            _ => "/declared",
+        };
+        let price = x402.price("$0.01").expect("a price");
+        let app = App::new()
+            .app_data(web::Data::new(x402))
+            .service(web::resource("/bare").get(goods))
+            .service(web::resource("/wrapped").wrap(price).get(goods))
+            .service(web::resource("/declared").get(declared));
+        let service = Rc::new(init_service(app).await);
+        Self {
+            path,
+            call: Rc::new(move |request| {
+                let service = Rc::clone(&service);
+                Box::pin(async move {
+                    let response = call_service(&*service, request.to_request()).await;
+                    let (_, response) = response.into_parts();
+                    let status = response.status().as_u16();
+                    let challenge = response.headers().get("payment-required");
+                    let challenge = challenge.map(|value| value.as_bytes().to_vec());
+                    std::hint::black_box(to_bytes(response.into_body()).await.ok());
+                    (status, challenge)
+                })
+            }),
+        }
+    }
+
+    pub async fn call(&self, payment: Option<&HeaderValue>) -> Answer {
+        let mut request = TestRequest::get()
+            .uri(self.path)
+            .insert_header(("host", "api.example.com"))
+            .insert_header(("accept", "*/*"))
+            .insert_header(("user-agent", "node"));
+        if let Some(payment) = payment {
+            request = request.insert_header(("payment-signature", payment.as_bytes()));
+        }
+        (self.call)(request).await
+    }
+}
+
+async fn goods() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(GOODS)
+}
+
+#[paid("$0.01")]
+async fn declared() -> HttpResponse {
+    goods().await
+}
