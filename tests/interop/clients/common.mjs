@@ -10,7 +10,11 @@ export async function expectGoods(response, header) {
   const body = await response.text();
   assert.equal(response.status, 200, body);
   assert.match(body, new RegExp(`Thank you, ${account.address}`));
+  return expectReceipt(response, header);
+}
 
+/** Reads the receipt of an answer: it is for a payment of this account. */
+export function expectReceipt(response, header) {
   const value = response.headers.get(header);
   assert.ok(value, `no ${header}`);
   const receipt = JSON.parse(Buffer.from(value, "base64").toString());
