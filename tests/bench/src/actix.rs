@@ -14,11 +14,12 @@ use crate::case::{Case, GOODS};
 
 /// What came back: the status, and the challenge if there is one.
 type Answer = (u16, Option<Vec<u8>>);
+type Answering = Pin<Box<dyn Future<Output = Answer>>>;
 
 /// A service that is called in the process, whatever its type.
 pub struct Service {
     path: &'static str,
-    call: Rc<dyn Fn(TestRequest) -> Pin<Box<dyn Future<Output = Answer>>>>,
+    call: Rc<dyn Fn(TestRequest) -> Answering>,
 }
 
 impl Service {
