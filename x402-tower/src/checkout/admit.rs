@@ -10,29 +10,25 @@ use super::asked::Asked;
 use super::flights::Seat;
 use super::guard::{Claim, Handover};
 use super::identify::{self, Identified};
-use super::known::{self, Body, Claimant, Compared, Known};
+use super::known::{Body, Claimant, Compared};
 use super::meter::Meter;
+use super::payer::Payer;
 use super::payment::{Facts, Payment};
 use super::policy::{Policy, Pricing};
 use super::refusal::Refusal;
 use super::reply::{Reply, reply};
-use super::take::{self, Again, Taken};
+use super::take::{self, Taken};
 use super::tender::{self, Tender};
 use super::verify::{Verified, verify};
 use super::{call, matching, quoted, window};
 use crate::Digest;
-use crate::clock::timeout;
 use crate::digest::Hasher;
 use crate::facilitator::{Expected, PaymentCall, Reason};
-use crate::ledger::{
-    self, BodyDigest, Found, Identity, Ledger as _, LedgerError, Receipt, Standing,
-};
+use crate::ledger::{self, BodyDigest, Ledger as _, LedgerError, Receipt};
 use crate::log::{self, Chain};
 use crate::money::Amount;
 use crate::price::{Pick, Terms};
 use crate::proto::Version;
-use crate::scheme::Key;
-use crate::till::Till;
 
 /// A request that brings a payment.
 #[derive(Debug)]
@@ -160,7 +156,7 @@ pub(crate) async fn admit(paying: Box<Paying>) -> Admission {
     clippy::large_enum_variant,
     reason = "it is taken apart where it is made; a box would cost more"
 )]
-enum Step {
+pub(super) enum Step {
     Free,
     Serve(Served),
     Deliver(Box<Delivered>),
@@ -353,7 +349,7 @@ async fn claim(paying: &Paying, good: Box<Good>) -> Result<Step, Refusal> {
 }
 
 /// A [`Sale`] without the request that it is for.
-struct Served {
+pub(super) struct Served {
     good: Box<Good>,
     verified: Verified,
     claim: Claim,
@@ -379,10 +375,10 @@ impl Served {
 }
 
 /// What a [`Paid`] is made of.
-struct Delivered {
-    receipt: Receipt,
-    handover: Handover,
-    payment: Payment,
+pub(super) struct Delivered {
+    pub(super) receipt: Receipt,
+    pub(super) handover: Handover,
+    pub(super) payment: Payment,
 }
 
 impl Delivered {
@@ -403,130 +399,10 @@ impl Delivered {
     }
 }
 
-/// Somebody who asks for something that is known, and how they have shown to have paid for it.
-#[derive(Clone, Copy)]
-struct Payer<'a> {
-    paying: &'a Paying,
-    identified: &'a Identified,
-    claimant: Claimant,
-}
-
-impl Payer<'_> {
-    /// Answers with something older; nothing if it is not owed any more.
-    async fn answer_older(&self, older: Key) -> Result<Option<Step>, Refusal> {
-        let identity = Identity {
-            key: older,
-            ..self.identified.identity.clone()
-        };
-        // It took a while to prove who asks, and much can have happened.
-        let found = self
-            .till()
-            .ledger
-            .find(&identity)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        let Some(found) = found else { return Ok(None) };
-        match self.answer(&identity, found).await {
-            // It has been delivered by now, or another body makes another request: this is a new purchase.
-            Err(Refusal::AlreadySettled(_) | Refusal::OtherRequest(_)) => Ok(None),
-            other => other,
-        }
-    }
-
-    /// Answers with what is known of a payment; nothing if it has become free to claim.
-    async fn answer(&self, identity: &Identity, found: Found) -> Result<Option<Step>, Refusal> {
-        let till = self.till();
-        let deadline = till.now() + till.limits.wait;
-        let mut found = found;
-        loop {
-            match known::decide(
-                &found,
-                self.claimant,
-                &self.paying.body,
-                self.paying.asked.is_safe(),
-            ) {
-                Known::Refuse(refusal) => return Err(refusal),
-                Known::CompareBody(first) => return Ok(Some(Step::CompareBody(first))),
-                Known::Answer(answer, receipt) => {
-                    let age = till.now().saturating_sub(answer.given_at).as_secs();
-                    let mut reply = Reply::kept(answer, &receipt, self.paying.version, age);
-                    // If this is the first time that it arrives, that has to be noted.
-                    if let Again::Granted(handover) = self.take(identity.key).await? {
-                        reply.handover = Some(handover);
-                    }
-                    return Ok(Some(Step::Reply(Box::new(reply))));
-                }
-                Known::Rerun(receipt, amount) => match self.take(identity.key).await? {
-                    Again::Granted(handover) => {
-                        let payment =
-                            payment(self.paying, self.identified, amount, Some(receipt.clone()));
-                        let delivered = Delivered {
-                            receipt,
-                            handover: *handover,
-                            payment,
-                        };
-                        return Ok(Some(Step::Deliver(Box::new(delivered))));
-                    }
-                    Again::Busy => {}
-                    Again::Denied => return Err(Refusal::Gone(receipt)),
-                },
-                Known::Wait => {}
-            }
-            match self.wait(identity, deadline).await? {
-                Some(changed) => found = changed,
-                None => return Ok(None),
-            }
-        }
-    }
-
-    async fn take(&self, key: Key) -> Result<Again, Refusal> {
-        let delivered = self.claimant == Claimant::SamePayment;
-        take::rerun(self.till(), key, delivered)
-            .await
-            .map_err(|error| unavailable(&error))
-    }
-
-    /// Waits until nobody works on a payment any more, and says how it stands then.
-    async fn wait(
-        &self,
-        identity: &Identity,
-        deadline: Duration,
-    ) -> Result<Option<Found>, Refusal> {
-        let till = self.till();
-        let listener = till.flights.listen(identity.key).ok_or(Refusal::InFlight)?;
-        loop {
-            let changed = listener.changed();
-            match till
-                .ledger
-                .find(identity)
-                .await
-                .map_err(|error| unavailable(&error))?
-            {
-                Some(Found {
-                    standing: Standing::InFlight,
-                    ..
-                }) => {}
-                other => return Ok(other),
-            }
-            let left = deadline.saturating_sub(till.now());
-            if left.is_zero() {
-                return Err(Refusal::InFlight);
-            }
-            // Changes in other processes are not heard.
-            let _ = timeout(&*till.clock, left.min(POLL), changed).await;
-        }
-    }
-
-    fn till(&self) -> &Arc<Till> {
-        &self.paying.asked.policy.till
-    }
-}
-
 /// How many older payments for something else a new one passes by, until it is one more purchase.
 const MOST_PASSED: usize = 8;
-const POLL: Duration = Duration::from_millis(500);
 
-fn payment(
+pub(super) fn payment(
     paying: &Paying,
     identified: &Identified,
     amount: Amount,
@@ -552,7 +428,7 @@ fn payment(
     })
 }
 
-fn unavailable(error: &LedgerError) -> Refusal {
+pub(super) fn unavailable(error: &LedgerError) -> Refusal {
     log::warning!("the ledger does not answer"; error = Chain(error));
     if error.is_full() {
         Refusal::Busy

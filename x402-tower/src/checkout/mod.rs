@@ -14,6 +14,7 @@ mod identify;
 mod known;
 mod matching;
 mod meter;
+mod payer;
 mod payment;
 mod policy;
 mod quoted;
