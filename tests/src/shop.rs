@@ -102,6 +102,23 @@ impl Shop {
         let clock = ManualClock::shared();
         let facilitator = LocalFacilitator::with_clock(clock.clone());
         let ledger = Spy::new(bounds(MemoryLedger::builder().clock(clock.clone())).build());
+        Self::builder_of(clock, facilitator, ledger)
+    }
+
+    /// Sets up another server of this shop: with the same ledger, that is.
+    pub fn another(&self) -> ShopBuilder {
+        Self::builder_of(
+            self.clock.clone(),
+            self.facilitator.clone(),
+            self.ledger.beside(),
+        )
+    }
+
+    fn builder_of(
+        clock: Arc<ManualClock>,
+        facilitator: LocalFacilitator,
+        ledger: Spy,
+    ) -> ShopBuilder {
         let events = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&events);
         let builder = X402::builder()

@@ -10,9 +10,9 @@ use x402_tower::ledger::{
 };
 use x402_tower::scheme::Key;
 
-/// A ledger that tells what is written down, and fails on demand.
+/// A ledger that tells what is written down, and fails on demand; as one server sees it.
 #[derive(Clone)]
-pub struct Spy(Arc<Inner>);
+pub struct Spy(Arc<Inner>, Arc<AtomicBool>);
 
 struct Inner {
     ledger: MemoryLedger,
@@ -32,6 +32,8 @@ pub enum Verb {
     Claim,
     /// Its settlement began.
     Begin,
+    /// Somebody still settles, or still gives an answer.
+    Attend,
     /// The buyer did not wait for the outcome.
     Abandon,
     /// The money has moved.
@@ -55,7 +57,7 @@ pub enum Verb {
 impl Spy {
     /// Watches a ledger.
     pub fn new(ledger: MemoryLedger) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             ledger,
             seen: Mutex::default(),
             more: Notify::new(),
@@ -63,7 +65,18 @@ impl Spy {
             fail_commits: AtomicUsize::new(0),
             held: Mutex::default(),
             let_go: Notify::new(),
-        }))
+        };
+        Self(Arc::new(inner), Arc::default())
+    }
+
+    /// The same ledger, as another server sees it.
+    pub fn beside(&self) -> Self {
+        Self(Arc::clone(&self.0), Arc::default())
+    }
+
+    /// Nothing that this server says reaches the ledger any more, as if it had been killed.
+    pub fn die(&self) {
+        self.1.store(true, Ordering::SeqCst);
     }
 
     /// What was written down so far.
@@ -127,7 +140,10 @@ impl Spy {
         }
     }
 
-    fn check(&self) -> Result<(), LedgerError> {
+    async fn check(&self) -> Result<(), LedgerError> {
+        if self.1.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         match self.0.broken.load(Ordering::SeqCst) {
             true => Err(LedgerError::unavailable("the database at 10.0.0.7 is down")),
             false => Ok(()),
@@ -155,12 +171,12 @@ impl fmt::Debug for Spy {
 
 impl Ledger for Spy {
     async fn find(&self, identity: &Identity) -> Result<Option<Found>, LedgerError> {
-        self.check()?;
+        self.check().await?;
         self.0.ledger.find(identity).await
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, LedgerError> {
-        self.check()?;
+        self.check().await?;
         let claimed = self.0.ledger.claim(claim).await?;
         if let Claimed::Fresh(_) = claimed {
             self.answer(Verb::Claim).await;
@@ -174,19 +190,26 @@ impl Ledger for Spy {
         parked: &Arc<Parked>,
         lease: Duration,
     ) -> Result<Fenced, LedgerError> {
-        self.check()?;
+        self.check().await?;
         let fenced = self.0.ledger.begin_settlement(token, parked, lease).await?;
         Ok(self.note_done(fenced, Verb::Begin))
     }
 
+    async fn attend(&self, tokens: &[Token]) -> Result<(), LedgerError> {
+        self.check().await?;
+        self.0.ledger.attend(tokens).await?;
+        self.note(Verb::Attend);
+        Ok(())
+    }
+
     async fn abandon(&self, token: &Token) -> Result<Fenced, LedgerError> {
-        self.check()?;
+        self.check().await?;
         let fenced = self.0.ledger.abandon(token).await?;
         Ok(self.note_done(fenced, Verb::Abandon))
     }
 
     async fn commit(&self, token: &Token, settled: &Settled) -> Result<Fenced, LedgerError> {
-        self.check()?;
+        self.check().await?;
         let failing = self
             .0
             .fail_commits
@@ -199,13 +222,13 @@ impl Ledger for Spy {
     }
 
     async fn park(&self, token: &Token, parked: &Arc<Parked>) -> Result<Fenced, LedgerError> {
-        self.check()?;
+        self.check().await?;
         let fenced = self.0.ledger.park(token, parked).await?;
         Ok(self.note_done(fenced, Verb::Park))
     }
 
     async fn release(&self, token: &Token, release: Release) -> Result<Fenced, LedgerError> {
-        self.check()?;
+        self.check().await?;
         let fenced = self.0.ledger.release(token, release).await?;
         let verb = if release == Release::Aborted {
             Verb::Abort
@@ -216,13 +239,13 @@ impl Ledger for Spy {
     }
 
     async fn give_up(&self, token: &Token, unresolved: &Unresolved) -> Result<Fenced, LedgerError> {
-        self.check()?;
+        self.check().await?;
         let fenced = self.0.ledger.give_up(token, unresolved).await?;
         Ok(self.note_done(fenced, Verb::GiveUp))
     }
 
     async fn rerun(&self, key: &Key, most: u8, delivered: bool) -> Result<Rerun, LedgerError> {
-        self.check()?;
+        self.check().await?;
         let rerun = self.0.ledger.rerun(key, most, delivered).await?;
         if let Rerun::Granted(_) = rerun {
             self.answer(Verb::Rerun).await;
@@ -231,7 +254,7 @@ impl Ledger for Spy {
     }
 
     async fn deliver(&self, token: &Token, handed: &Handed) -> Result<Fenced, LedgerError> {
-        self.check()?;
+        self.check().await?;
         let fenced = self.0.ledger.deliver(token, handed).await?;
         let delivered = handed.delivery == x402_tower::ledger::Delivery::Delivered;
         Ok(self.note_done(
@@ -245,7 +268,7 @@ impl Ledger for Spy {
     }
 
     async fn due(&self, most: usize, lease: Duration) -> Result<Vec<Due>, LedgerError> {
-        self.check()?;
+        self.check().await?;
         self.0.ledger.due(most, lease).await
     }
 }

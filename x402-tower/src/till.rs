@@ -13,7 +13,7 @@ use crate::home::Home;
 use crate::ledger::SharedLedger;
 use crate::price::{PriceList, Seal, Terms};
 use crate::proto::SupportedResponse;
-use crate::settlement::{Beliefs, SharedWitness, Tasks};
+use crate::settlement::{Attendance, Beliefs, SharedWitness, Tasks};
 use crate::telemetry::{Event, Observer};
 
 /// All that the routes of one seller share.
@@ -33,6 +33,8 @@ pub(crate) struct Till {
     pub(crate) terms: Arc<AllTerms>,
     pub(crate) witness: Option<SharedWitness>,
     pub(crate) beliefs: Beliefs,
+    /// What is being settled or delivered here.
+    pub(crate) attendance: Attendance,
     /// What must not be cut off when the server stops.
     pub(crate) tasks: Arc<Tasks>,
     /// Wakes the reconciler.

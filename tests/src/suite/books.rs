@@ -122,6 +122,40 @@ pub async fn that_cannot_commit_learn_it_later<A: App>() {
     shop.assert_charges(1);
 }
 
+/// A settlement that cannot be written down for longer than its lease is found by the reconciler, who thinks that nobody has
+/// been served. Whoever has served it knows better.
+pub async fn that_cannot_commit_for_long_believe_who_has_delivered<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/goods").await;
+    // 1 and 2 and 4 seconds and so on: more than the lease of 110.
+    shop.ledger.fail_commits(7);
+    let answer = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    for pause in [1, 2, 4, 8, 16, 32, 64] {
+        let pause = Duration::from_secs(pause);
+        shop.clock.sleeper_for(pause).await;
+        shop.clock.advance(pause);
+    }
+    shop.ledger.wait_for(Verb::Commit, 1).await;
+    let last = Duration::from_secs(128);
+    tokio::select! {
+        () = shop.ledger.wait_for(Verb::Delivered, 1) => {}
+        () = shop.clock.sleeper_for(last) => shop.clock.advance(last),
+    }
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    let again = shop.buy(&buyer, "/goods").await;
+    assert_eq!(
+        (again.status, again.text()),
+        (StatusCode::OK, "the goods, run 2")
+    );
+    shop.assert_charges(2);
+}
+
 /// Draining takes no more payments, and waits for those that are on their way.
 pub async fn are_closed_by_draining<A: App>() {
     let kitchen = Kitchen::waiting();

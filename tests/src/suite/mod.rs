@@ -10,6 +10,7 @@ pub mod owed;
 pub mod pages;
 pub mod pay;
 pub mod repeat;
+pub mod replicas;
 pub mod services;
 pub mod stream;
 pub mod tamper;
@@ -71,6 +72,13 @@ macro_rules! behaviours {
                 does_not_ask_for_the_price,
                 honours_a_price_that_was_told,
             ];
+            replicas: [
+                serve_what_a_dead_one_was_paid_for,
+                charge_nothing_while_a_dead_one_may_have,
+                sell_once_more_beside_one_that_lives,
+                do_not_wait_for_other_orders,
+                wait_for_payers_only,
+            ];
             disconnect: [
                 while_the_payment_is_verified,
                 while_the_handler_works,
@@ -89,6 +97,7 @@ macro_rules! behaviours {
                 are_the_only_ones_to_be_served,
                 are_served_what_they_asked_for,
                 are_found_by_what_was_ordered,
+                are_found_by_an_order_that_failed,
                 are_told_if_nothing_is_left,
                 may_buy_twice_at_once,
             ];
@@ -128,6 +137,7 @@ macro_rules! behaviours {
                 that_are_down_let_nothing_through,
                 that_go_down_stop_settlements,
                 that_cannot_commit_learn_it_later,
+                that_cannot_commit_for_long_believe_who_has_delivered,
                 are_closed_by_draining,
                 that_are_open_are_told_by_draining,
             ];

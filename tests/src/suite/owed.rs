@@ -1,5 +1,7 @@
 //! Buyers who sign anew for what they have paid for and not got. Every client does that.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -254,6 +256,49 @@ pub async fn are_found_by_what_was_ordered<A: App>() {
         );
     }
     shop.assert_charges(orders.len());
+}
+
+/// Paid before, and the handler failed when it had read the order: the same order is owed, and another is another purchase.
+pub async fn are_found_by_an_order_that_failed<A: App>() {
+    let failing = Arc::new(AtomicBool::new(true));
+    let fails = Arc::clone(&failing);
+    let cook = handler(move |request: Request<TestBody>| {
+        let fails = fails.load(Ordering::SeqCst);
+        async move {
+            let order = request.into_body().collect().await?.to_bytes();
+            let mut response = http::Response::new(body(order));
+            if fails {
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            }
+            Ok(response)
+        }
+    });
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            |x402| x402.route("$0.01").settle(Settle::Before),
+            cook,
+        )
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let order = async |order: &'static str| {
+        let payment = shop.pay(&buyer, "/goods").await;
+        let ask = request(Method::POST, "/goods", order);
+        shop.send(paying(ask, &payment)).await
+    };
+    let first = order("tea").await;
+    assert_eq!(first.status, StatusCode::INTERNAL_SERVER_ERROR);
+    shop.ledger.wait_for(Verb::Undelivered, 1).await;
+    failing.store(false, Ordering::SeqCst);
+    for (ordered, transfer, delivered) in [("coffee", 1, 1), ("tea", 0, 2), ("tea", 2, 3)] {
+        let answer = order(ordered).await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, ordered));
+        let paid_by = &shop.transfers()[transfer].transaction;
+        assert_eq!(&answer.receipt().transaction, paid_by);
+        shop.ledger.wait_for(Verb::Delivered, delivered).await;
+    }
+    shop.assert_charges(3);
 }
 
 /// What must not run twice and was not kept cannot be given again; the buyer is told so, and not charged again.

@@ -11,7 +11,7 @@ use x402_tower::cors::REPLAYED;
 use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::buyer::{encode, get, paying, request};
-use crate::{App, Challenge, Kitchen, Shop, Verb, body};
+use crate::{App, Challenge, Kitchen, Shop, Verb, body, handler};
 
 /// Whoever comes again with the payment and its reference gets the same answer.
 pub async fn gets_the_kept_answer<A: App>() {
@@ -153,6 +153,11 @@ pub async fn is_for_the_same_body<A: App>() {
             |x402| x402.route("$0.01").bind_body(100),
             kitchen.handler(),
         )
+        .sell(
+            "/bound-and-read",
+            |x402| x402.route("$0.01").bind_body(100),
+            handler(|request| async move { Ok(Response::new(request.into_body())) }),
+        )
         .open::<A>()
         .await;
     let buyer = shop.buyer(1);
@@ -200,7 +205,15 @@ pub async fn is_for_the_same_body<A: App>() {
     );
     let answer = shop.send(post("/bound", "xyz", &payment)).await;
     assert_eq!(answer.problem(), "payment_for_other_request");
-    shop.assert_charges(3);
+    let payment = shop.pay(&buyer, "/bound-and-read").await;
+    for _ in 0..2 {
+        let answer = shop.send(post("/bound-and-read", "abc", &payment)).await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, "abc"));
+        shop.ledger.wait_for(Verb::Delivered, 4).await;
+    }
+    let answer = shop.send(post("/bound-and-read", "xyz", &payment)).await;
+    assert_eq!(answer.problem(), "payment_for_other_request");
+    shop.assert_charges(4);
 }
 
 /// A known payment is answered whatever the price has become since, and though it cannot be said any more.

@@ -172,6 +172,10 @@ impl Ledger for Books {
         .await
     }
 
+    async fn attend(&self, tokens: &[Token]) -> Result<(), LedgerError> {
+        self.verb(self.ledger.attend(tokens)).await
+    }
+
     async fn abandon(&self, token: &Token) -> Result<Fenced, LedgerError> {
         self.verb(async {
             let noted = self.fenced(token, Verb::Abandon);

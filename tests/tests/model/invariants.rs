@@ -56,6 +56,7 @@ enum Stand {
     #[default]
     Free,
     Claimed,
+    /// Whether its buyer has left, or its server has died.
     Settling {
         abandoned: bool,
     },
@@ -181,12 +182,10 @@ impl Judge<'_> {
                 self.crashes += 1;
                 self.crashed = self.index;
                 for payment in &mut self.payments {
-                    if let Stand::Settled {
-                        delivery: Delivery::Running,
-                        cut_off,
-                    } = &mut payment.stand
-                    {
-                        *cut_off = true;
+                    match &mut payment.stand {
+                        Stand::Settling { abandoned } => *abandoned = true,
+                        Stand::Settled { cut_off, .. } => *cut_off = true,
+                        _ => {}
                     }
                 }
             }
@@ -211,6 +210,10 @@ impl Judge<'_> {
                     Stand::Settled {
                         delivery: Delivery::Undelivered,
                         ..
+                    }
+                    | Stand::Settled {
+                        delivery: Delivery::Running,
+                        cut_off: true,
                     } => self.at < other.settled_at + OWED,
                     _ => false,
                 }

@@ -7,6 +7,7 @@ use http::{HeaderValue, Method};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::asked::Asked;
+use super::first::{self, First};
 use super::flights::Seat;
 use super::guard::{Claim, Handover};
 use super::identify::{self, Identified};
@@ -17,14 +18,13 @@ use super::payment::{Facts, Payment};
 use super::policy::{Policy, Pricing};
 use super::refusal::Refusal;
 use super::reply::{Reply, reply};
-use super::take::{self, Taken};
 use super::tender::{self, Tender};
 use super::verify::{Verified, verify};
 use super::{call, matching, quoted, window};
 use crate::Digest;
 use crate::digest::Hasher;
 use crate::facilitator::{Expected, PaymentCall, Reason};
-use crate::ledger::{self, BodyDigest, Ledger as _, LedgerError, Receipt};
+use crate::ledger::{BodyDigest, Ledger as _, LedgerError, Receipt};
 use crate::log::{self, Chain};
 use crate::money::Amount;
 use crate::price::{Pick, Terms};
@@ -59,7 +59,7 @@ impl Paying {
     /// Makes the body part of what is asked for.
     pub(crate) fn bind_body(&mut self, digest: Digest) {
         self.request.part(digest.as_bytes());
-        self.body = Body::Empty;
+        self.body = Body::Bound;
     }
 
     /// The body has been compared with an earlier one: it begins like that, or is that if that was complete, or it does not.
@@ -283,56 +283,10 @@ async fn claim(paying: &Paying, good: Box<Good>) -> Result<Step, Refusal> {
         authorization.amount,
     );
 
-    let mut request = ledger::Claim::new(
-        identified.identity.clone(),
-        good.usable_until.saturating_sub(till.now()),
-        good.usable_until,
-    );
-    request.owed = policy.owed;
-    request.most_aborted = till.limits.aborted;
-    let mut payer_proved = false;
-    let claim = loop {
-        match take::claim(till, &request)
-            .await
-            .map_err(|error| unavailable(&error))?
-        {
-            Taken::Ours(claim) => break claim,
-            Taken::Exhausted => return Err(Refusal::TooManyAborted),
-            Taken::Known(found) => {
-                let known = Payer {
-                    paying,
-                    identified,
-                    claimant: Claimant::SamePayment,
-                };
-                if let Some(step) = Box::pin(known.answer(&identified.identity, found)).await? {
-                    return Ok(step);
-                }
-            }
-            // The buyer signs anew for something that was paid for and not delivered.
-            Taken::Owed(older) => {
-                if !payer_proved {
-                    match Box::pin(verify(till, call, &expected)).await {
-                        Ok(_) => {}
-                        Err(rejected) if rejected.payer_proved => {}
-                        Err(rejected) => return Err(rejected.refusal),
-                    }
-                    payer_proved = true;
-                }
-                let known = Payer {
-                    paying,
-                    identified,
-                    claimant: Claimant::SamePayer,
-                };
-                if let Some(step) = Box::pin(known.answer_older(older)).await? {
-                    return Ok(step);
-                }
-                // There may be more of it. It ends, even if the ledger does not listen.
-                request.owed = request.passed.len() < MOST_PASSED;
-                request.passed.push(older);
-            }
-        }
+    let claim = match first::claim(paying, &good, &expected).await? {
+        First::Claim(claim) => claim,
+        First::Step(step) => return Ok(step),
     };
-
     let verified = match verify(till, call, &expected).await {
         Ok(verified) => verified,
         Err(rejected) => {
@@ -398,9 +352,6 @@ impl Delivered {
         }
     }
 }
-
-/// How many older payments for something else a new one passes by, until it is one more purchase.
-const MOST_PASSED: usize = 8;
 
 pub(super) fn payment(
     paying: &Paying,

@@ -68,6 +68,7 @@ impl Drop for Claim {
 }
 
 pub(crate) async fn release(till: &Till, token: Token, how: Release) {
+    till.attendance.end(&token);
     if let Err(error) = till.ledger.release(&token, how).await {
         log::warning!("a payment could not be released; its lease will"; error = Chain(&error), key = token.key());
     }
@@ -102,10 +103,14 @@ impl Handover {
         self
     }
 
-    /// The handler has given an answer that is charged for. It may still be reading the request.
-    pub(crate) fn answered(&mut self, seen: Seen) {
-        self.handed.answered = true;
+    /// The handler reads the request, and may go on doing so when it has answered.
+    pub(crate) fn watch(&mut self, seen: Seen) {
         self.seen = Some(seen);
+    }
+
+    /// The handler has given an answer that is charged for.
+    pub(crate) const fn answered(&mut self) {
+        self.handed.answered = true;
     }
 
     /// Keeps an answer, whether it arrives or not.
@@ -123,7 +128,9 @@ impl Drop for Handover {
     fn drop(&mut self) {
         let nothing = Handed::new(self.handed.delivery);
         let mut handed = std::mem::replace(&mut self.handed, nothing);
-        handed.body = self.seen.as_ref().map(Seen::digest);
+        // A handler that has read nothing and given no answer has not said that it does not care.
+        let body = self.seen.as_ref().map(Seen::digest);
+        handed.body = body.filter(|body| handed.answered || body.length > 0);
         if let Some(first) = self.first_to.take() {
             // If nobody listens, the settlement was never written down, and neither can this be.
             let _ = first.send(handed);
@@ -144,6 +151,7 @@ impl Drop for Handover {
 
 /// Writes down how an answer ended.
 pub(crate) async fn deliver(till: &Till, token: Token, handed: Handed) {
+    till.attendance.end(&token);
     if let Err(error) = till.ledger.deliver(&token, &handed).await {
         log::warning!("a delivery could not be noted"; error = Chain(&error), key = token.key());
     }

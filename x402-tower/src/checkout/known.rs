@@ -36,6 +36,8 @@ pub(super) enum Claimant {
 pub(crate) enum Body {
     /// There is none.
     Empty,
+    /// It is part of what is asked for, and what is asked for has been compared.
+    Bound,
     /// There is one, and this is what it has been compared with: usually nothing, once if a payment comes again, and more
     /// often only if several are owed.
     There(Vec<Compared>),
@@ -85,9 +87,13 @@ pub(super) fn decide(found: &Found, claimant: Claimant, body: &Body, safe: bool)
 }
 
 /// What has to happen before two bodies count as one.
-fn compare(first: BodyDigest, body: &Body) -> Option<Known> {
-    let Body::There(compared) = body else {
-        return (first.length > 0).then_some(Known::Refuse(Refusal::OtherRequest(None)));
+pub(super) fn compare(first: BodyDigest, body: &Body) -> Option<Known> {
+    let compared = match body {
+        Body::Bound => return None,
+        Body::Empty => {
+            return (first.length > 0).then_some(Known::Refuse(Refusal::OtherRequest(None)));
+        }
+        Body::There(compared) => compared,
     };
     match compared.iter().find(|compared| compared.first == first) {
         Some(Compared { is_same: true, .. }) => None,

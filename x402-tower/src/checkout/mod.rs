@@ -8,6 +8,7 @@ mod arrive;
 mod asked;
 mod bill;
 mod call;
+mod first;
 mod flights;
 mod guard;
 mod identify;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::guard::{Claim, Handover};
-use crate::ledger::{self, Claimed, Found, Ledger as _, LedgerError, Rerun};
+use crate::ledger::{self, BodyDigest, Claimed, Found, Ledger as _, LedgerError, Rerun};
 use crate::scheme::Key;
 use crate::till::Till;
 
@@ -13,6 +13,7 @@ pub(super) enum Taken {
     Ours(Claim),
     Known(Found),
     Owed(Key),
+    Attended(Key, BodyDigest),
     Exhausted,
 }
 
@@ -24,6 +25,7 @@ pub(super) async fn claim(till: &Arc<Till>, request: &ledger::Claim) -> Result<T
             Claimed::Fresh(token) => Taken::Ours(Claim::new(at, token)),
             Claimed::Known(found) => Taken::Known(found),
             Claimed::Owed(older, _) => Taken::Owed(older),
+            Claimed::Attended(older, body) => Taken::Attended(older, body),
             Claimed::Exhausted => Taken::Exhausted,
         })
     })
@@ -43,11 +45,18 @@ pub(super) async fn rerun(
     key: Key,
     delivered: bool,
 ) -> Result<Again, LedgerError> {
+    // If this process is at it, a ledger that says otherwise has not heard from it for a while.
+    if till.attendance.has(&key) {
+        return Ok(Again::Busy);
+    }
     let at = Arc::clone(till);
     surely(till, async move {
         let most = at.limits.reruns;
         Ok(match at.ledger.rerun(&key, most, delivered).await? {
-            Rerun::Granted(token) => Again::Granted(Box::new(Handover::new(at, token))),
+            Rerun::Granted(token) => {
+                at.attendance.begin(token);
+                Again::Granted(Box::new(Handover::new(at, token)))
+            }
             Rerun::Busy => Again::Busy,
             Rerun::Denied => Again::Denied,
         })

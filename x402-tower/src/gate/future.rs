@@ -43,7 +43,7 @@ pin_project! {
         /// The handler works, and is paid if it does well.
         Serve { #[pin] future: F, sale: Option<Sale>, seen: Seen },
         /// The handler works, and is paid already.
-        Deliver { #[pin] future: F, paid: Option<Box<Paid>>, seen: Seen },
+        Deliver { #[pin] future: F, paid: Option<Box<Paid>> },
         /// The answer is read before it is given out.
         Capture { capture: Capture<RB>, sold: Option<Box<(Goods, Buyer)>> },
         /// The money moves.
@@ -201,12 +201,12 @@ where
                     seen,
                 }
             }
-            Admission::Deliver(paid) => {
+            Admission::Deliver(mut paid) => {
                 let (request, seen) = sold(request, paid.payment.clone());
+                paid.handover.watch(seen);
                 Self::Deliver {
                     future: ready.call(request),
                     paid: Some(paid),
-                    seen,
                 }
             }
             Admission::CompareBody(first, paying) if first.length > paying.longest_body() => {
@@ -344,12 +344,12 @@ where
                         }
                     }
                 }
-                StateProjection::Deliver { future, paid, seen } => {
+                StateProjection::Deliver { future, paid } => {
                     let response = ready!(future.poll(cx))?;
                     let Some(paid) = paid.take() else {
                         return polled_too_often();
                     };
-                    State::after_answer(judge_paid(response, *paid, seen.clone()))
+                    State::after_answer(judge_paid(response, *paid))
                 }
                 StateProjection::Capture { capture, sold } => {
                     let captured = ready!(capture.poll(cx));
@@ -368,7 +368,8 @@ where
                         Ok(charged) => {
                             let (receipt, mut handover) = charged.into_parts();
                             let (packed, seen) = *packed;
-                            handover.answered(seen);
+                            handover.watch(seen);
+                            handover.answered();
                             packed.ship(handover, &receipt)
                         }
                         Err(reply) => ours(*reply),

@@ -82,7 +82,7 @@ pub(super) fn judge_sale<RB: Body>(
 
 /// Judges the answer to a payment that has moved money. One that is not worth its price leaves the buyer something to
 /// ask for.
-pub(super) fn judge_paid<RB: Body>(response: Response<RB>, paid: Paid, seen: Seen) -> Judged<RB> {
+pub(super) fn judge_paid<RB: Body>(response: Response<RB>, paid: Paid) -> Judged<RB> {
     let (mut parts, body) = response.into_parts();
     let Paid {
         policy,
@@ -92,7 +92,7 @@ pub(super) fn judge_paid<RB: Body>(response: Response<RB>, paid: Paid, seen: See
         mut handover,
     } = paid;
     if policy.charges(&AnswerHead::new(parts.status, &parts.headers)) {
-        handover.answered(seen);
+        handover.answered();
         let goods = Goods::new(parts, &policy, &method, payment.version());
         return Judged::Sold(goods, body, Buyer::Paid(handover, receipt));
     }

@@ -14,6 +14,10 @@
 //!
 //! A lease that ends while a payment is *claimed* releases it; one that ends while it is *settling* parks it, because the
 //! money may have moved.
+//!
+//! From `begin_settlement` until it is delivered a payment is *attended*: somebody moves its money, or gives its answer. They
+//! say so again and again ([`Ledger::attend`]). Once nothing was heard of them for [`ATTENDED_FOR`], they have died, and
+//! the buyer is owed what they had in hand.
 
 mod error;
 mod memory;
@@ -59,6 +63,10 @@ pub trait Ledger: Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
 
+    /// Whoever has these tokens still settles, or still gives the answer. What has been abandoned, delivered or lost since
+    /// then stays so.
+    fn attend(&self, tokens: &[Token]) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
     /// Nobody waits for the outcome of a settlement any more: whatever it brings is owed.
     fn abandon(&self, token: &Token) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
 
@@ -90,7 +98,7 @@ pub trait Ledger: Send + Sync + 'static {
         unresolved: &Unresolved,
     ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
 
-    /// Takes a settled payment to answer it once more, unless that is being done just now. If its answer is not kept, it
+    /// Takes a settled payment to answer it once more, unless somebody attends to that just now. If its answer is not kept, it
     /// is done `most` times at the most; if it was delivered, only if `delivered` is as good as not.
     fn rerun(
         &self,
@@ -113,6 +121,9 @@ pub trait Ledger: Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<Vec<Due>, LedgerError>> + Send;
 }
+
+/// For how long a settlement or a delivery counts as attended after it has begun, and after each [`Ledger::attend`].
+pub const ATTENDED_FOR: Duration = Duration::from_secs(4);
 
 /// What a payment is recognized by.
 #[derive(Clone, Debug)]
@@ -155,10 +166,10 @@ pub struct Claim {
     pub lease: Duration,
     /// Until when, since 1970, anything can happen to this payment: the end of its validity, by the server's bounds.
     pub usable_until: Duration,
-    /// Whether something older that is owed to the same buyer for the same request goes before.
+    /// Whether something older that is owed to the same buyer for the same request goes before, or may be owed soon.
     pub owed: bool,
-    /// What is owed and does not go before, because it turned out to be for something else: another body makes another
-    /// request.
+    /// What does not go before, because it turned out to be for something else (another body makes another request), or to
+    /// be in good hands.
     pub passed: Vec<Key>,
     /// How many runs that ended without an answer are granted.
     pub most_aborted: u8,
@@ -188,6 +199,9 @@ pub enum Claimed {
     Known(Found),
     /// It was not known and is not claimed: something older is owed.
     Owed(Key, Found),
+    /// It was not known and is not claimed: something older of the same buyer for the same request, with this body, is
+    /// settling or being delivered. If those who attend to it have died it will be owed, else this is one more purchase.
+    Attended(Key, BodyDigest),
     /// Too many runs for it ended without an answer.
     Exhausted,
 }

@@ -143,7 +143,7 @@ pub struct Parked {
     pub body: BodyDigest,
     /// Whether the handler has given an answer that is charged for.
     pub answered: bool,
-    /// How often it was tried to find out.
+    /// How often somebody has looked after it since it was parked.
     pub attempts: u32,
     /// When, since 1970, to try next.
     pub next_attempt: Duration,

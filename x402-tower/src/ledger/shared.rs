@@ -90,6 +90,7 @@ verbs! {
     find/find_boxed(identity: by Identity) -> Option<Found>;
     claim/claim_boxed(claim: by Claim) -> Claimed;
     begin_settlement/begin_settlement_boxed(token: by Token, parked: by Arc<Parked>, lease: plain Duration) -> Fenced;
+    attend/attend_boxed(tokens: by [Token]) -> ();
     abandon/abandon_boxed(token: by Token) -> Fenced;
     commit/commit_boxed(token: by Token, settled: by Settled) -> Fenced;
     park/park_boxed(token: by Token, parked: by Arc<Parked>) -> Fenced;

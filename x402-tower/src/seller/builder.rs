@@ -18,7 +18,9 @@ use crate::log;
 use crate::money::{Address, Asset, Network, Registry};
 use crate::price::{PriceList, Seal};
 use crate::scheme::{ExactEvm, Scheme, UptoEvm};
-use crate::settlement::{Beliefs, SharedWitness, Tasks, Witness, reconciler};
+use crate::settlement::{
+    Attendance, Beliefs, SharedWitness, Tasks, Witness, attendance, reconciler,
+};
 use crate::telemetry::{NoObserver, Observer};
 use crate::till::{AllTerms, Limits, Origin, Till};
 
@@ -356,9 +358,11 @@ impl<L: From<GateLayer>> Builder<L> {
             beliefs: Beliefs::default(),
             tasks: Arc::new(Tasks::default()),
             reconcile: Arc::new(Notify::new()),
+            attendance: Attendance::default(),
         });
         till.supported.refresh(till.now());
         reconciler::start(&till);
+        attendance::start(&till);
         Seller {
             till,
             declared: Arc::default(),

@@ -37,7 +37,6 @@ enum Noted {
 impl Attempt {
     /// Asks the facilitator, and whoever else may know.
     pub(super) async fn ask(&mut self) -> Found {
-        self.tries = self.tries.saturating_add(1);
         let settlement = match self.settle().await {
             // Some facilitators settle only what they have just verified, a repeat as well.
             Ok(answer) if self.open != Open::Nothing && wants_verification(&answer) => {

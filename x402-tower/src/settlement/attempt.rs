@@ -7,7 +7,7 @@ use super::charge::Job;
 use crate::checkout::{Handover, deliver, release};
 use crate::facilitator::Open;
 use crate::ledger::{
-    Delivery, Fenced, Handed, Intent, Ledger as _, Parked, Receipt, Release, Settled, Token,
+    Delivery, Fenced, Handed, Intent, Ledger as _, Parked, Receipt, Release, Rerun, Settled, Token,
     Unresolved,
 };
 use crate::log::{self, Chain};
@@ -22,12 +22,13 @@ pub(super) struct Attempt {
     pub(super) job: Job,
     /// What earlier tries have left open.
     pub(super) open: Open,
-    /// How often it was tried to find out, in this life and in earlier ones.
-    pub(super) tries: u32,
+    /// How often somebody has looked after it since it was parked, this time included.
+    tries: u32,
 }
 
 impl Attempt {
-    pub(super) const fn new(till: Arc<Till>, token: Token, job: Job) -> Self {
+    pub(super) fn new(till: Arc<Till>, token: Token, job: Job) -> Self {
+        till.attendance.begin(token);
         Self {
             till,
             token: Some(token),
@@ -90,7 +91,10 @@ impl Attempt {
         let handover = Handover::new(Arc::clone(&till), token);
         let handover = match till.ledger.commit(&token, &settled).await {
             Ok(Fenced::Done) => handover,
-            Ok(Fenced::Lost) => return None,
+            Ok(Fenced::Lost) => {
+                till.attendance.end(&token);
+                return None;
+            }
             Err(error) => {
                 log::error!("a settled payment could not be written down; trying again"; error = Chain(&error), key = token.key());
                 handover.telling(commit_later(&till, token, settled))
@@ -129,6 +133,7 @@ impl Attempt {
             transaction: transaction.as_deref(),
         });
         let unresolved = Unresolved::new(intent, transaction, till.now() + REMEMBER_UNRESOLVED);
+        till.attendance.end(&token);
         if let Err(error) = till.ledger.give_up(&token, &unresolved).await {
             log::error!("an unresolved payment could not be written down"; error = Chain(&error), key = token.key());
         }
@@ -160,6 +165,7 @@ impl Drop for Attempt {
 }
 
 async fn park(till: &Till, token: Token, parked: Arc<Parked>) {
+    till.attendance.end(&token);
     till.tell(&Event::Parked {
         intent: &parked.intent,
         transaction: parked.transaction.as_deref(),
@@ -179,21 +185,39 @@ fn commit_later(till: &Arc<Till>, token: Token, settled: Settled) -> oneshot::Se
     let home = till.home.clone();
     drop(home.spawn(async move {
         let _task = till.tasks.begin();
-        let mut pause = FIRST_PAUSE;
-        while pause < GIVE_UP_PAUSE {
-            till.clock.sleep(pause).await;
-            pause *= 2;
-            if till.ledger.commit(&token, &settled).await.is_ok() {
-                till.flights.wake(token.key());
-                if let Ok(handed) = how.await {
-                    deliver(&till, token, handed).await;
-                }
-                return;
-            }
+        let Some(token) = written(&till, token, &settled).await else {
+            log::error!("a settled payment was never written down"; key = token.key());
+            till.attendance.end(&token);
+            return;
+        };
+        till.attendance.begin(token);
+        till.flights.wake(token.key());
+        if let Ok(handed) = how.await {
+            deliver(&till, token, handed).await;
         }
-        log::error!("a settled payment was never written down"; key = token.key());
     }));
     ended
+}
+
+/// Tries until the ledger knows that a payment is settled. If somebody else has found that out in the meantime they think
+/// that it was not delivered, so it is taken back from them: with the token that is to be used from then on.
+async fn written(till: &Till, token: Token, settled: &Settled) -> Option<Token> {
+    let mut pause = FIRST_PAUSE;
+    while pause < GIVE_UP_PAUSE {
+        till.clock.sleep(pause).await;
+        pause *= 2;
+        match till.ledger.commit(&token, settled).await {
+            Ok(Fenced::Done) => return Some(token),
+            Ok(Fenced::Lost) => {
+                let rerun = till.ledger.rerun(token.key(), u8::MAX, false).await;
+                if let Ok(Rerun::Granted(token)) = rerun {
+                    return Some(token);
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    None
 }
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

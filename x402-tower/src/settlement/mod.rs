@@ -5,6 +5,7 @@
 
 mod ask;
 mod attempt;
+pub(crate) mod attendance;
 mod beliefs;
 mod charge;
 mod drain;
@@ -13,6 +14,7 @@ mod task;
 mod tasks;
 mod witness;
 
+pub(crate) use self::attendance::Attendance;
 pub(crate) use self::beliefs::Beliefs;
 pub(crate) use self::charge::Answered;
 pub use self::drain::Drained;

@@ -63,7 +63,7 @@ async fn attempt(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
         log::error!("a parked payment is of a scheme that is not known any more"; scheme = parked.intent.scheme);
         return;
     };
-    let tries = parked.attempts;
+    let tries = parked.attempts.saturating_add(1);
     let open = parked
         .transaction
         .clone()

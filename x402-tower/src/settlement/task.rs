@@ -128,6 +128,7 @@ impl Running {
             token,
         } = self;
         // Whatever it brings is owed from now on.
+        till.attendance.end(&token);
         if let Err(error) = till.ledger.abandon(&token).await {
             log::warning!("a buyer left, and it could not be noted"; error = Chain(&error), key = token.key());
         }

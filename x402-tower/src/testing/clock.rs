@@ -84,9 +84,16 @@ impl ManualClock {
 
     /// Waits until somebody lies down for exactly this long, or has just done so.
     pub async fn sleeper_for(&self, duration: Duration) {
+        self.sleepers_for(duration, 1).await;
+    }
+
+    /// Waits until so many lie down for exactly this long, or have just done so.
+    pub async fn sleepers_for(&self, duration: Duration, many: usize) {
         let just = |sleeper: &Sleeper, now| sleeper.duration == duration && sleeper.since == now;
-        self.wait_until(|sleepers, now| sleepers.iter().any(|sleeper| just(sleeper, now)))
-            .await;
+        let enough = |sleepers: &[&Sleeper], now| {
+            sleepers.iter().filter(|sleeper| just(sleeper, now)).count() >= many
+        };
+        self.wait_until(enough).await;
     }
 
     async fn wait_until(&self, enough: impl Fn(&[&Sleeper], Duration) -> bool) {

@@ -29,8 +29,9 @@ use crate::Digest;
 use crate::clock::Clock;
 use crate::facilitator::PaymentCall;
 use crate::ledger::{
-    BodyDigest, Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity, Intent, KeptAnswer,
-    Ledger, Parked, Receipt, Reference, Release, Rerun, Settled, Standing, Token, Unresolved,
+    ATTENDED_FOR, BodyDigest, Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity,
+    Intent, KeptAnswer, Ledger, Parked, Receipt, Reference, Release, Rerun, Settled, Standing,
+    Token, Unresolved,
 };
 use crate::money::{Address, Amount, Network};
 use crate::proto::{SettleResponse, Version};
@@ -66,6 +67,8 @@ pub async fn acceptance<L: Ledger>(make: impl AsyncFn(Arc<dyn Clock>) -> L) {
         what_was_not_delivered_is_owed,
         what_is_owed_is_told_one_by_one,
         nothing_else_is_owed,
+        what_is_attended_is_told_of_as_long_as_it_is,
+        what_nobody_attends_to_is_owed,
         what_is_abandoned_is_owed_at_once,
         what_expires_undelivered_is_told,
     );
@@ -156,7 +159,9 @@ impl<L: Ledger> Books<L> {
     }
 
     async fn begin(&self, identity: &Identity) -> Token {
-        let token = self.claim_fresh(identity).await;
+        let mut claim = self.claim_of(identity);
+        claim.owed = false;
+        let token = Self::fresh(self.ledger.claim(&claim).await.unwrap());
         let begun = self
             .ledger
             .begin_settlement(&token, &begun(), LEASE)
@@ -718,17 +723,13 @@ async fn what_is_owed_is_told_one_by_one<L: Ledger>(books: &Books<L>) {
 }
 
 async fn nothing_else_is_owed<L: Ledger>(books: &Books<L>) {
-    // Neither what is claimed, nor what is settling, nor what is on its way, nor what has arrived.
+    // Neither what is claimed, nor what has arrived.
     let claimed = payment();
     books.claim_fresh(&claimed).await;
-    let settling = payment();
-    books.begin(&settling).await;
-    let running = payment();
-    books.settle(&running, books.settled()).await;
     let delivered = payment();
     let token = books.settle(&delivered, books.settled()).await;
     books.hand(&token, Delivery::Delivered).await;
-    for older in [&claimed, &settling, &running, &delivered] {
+    for older in [&claimed, &delivered] {
         books.claim_fresh(&another(older)).await;
     }
     // Nor what was owed for too long, nor what was given after all.
@@ -741,15 +742,9 @@ async fn nothing_else_is_owed<L: Ledger>(books: &Books<L>) {
     let Rerun::Granted(token) = books.ledger.rerun(&given.key, 1, false).await.unwrap() else {
         panic!("it is granted")
     };
-    let newer = another(&given);
-    let during = books.claim_fresh(&newer).await;
-    assert_eq!(
-        books
-            .ledger
-            .release(&during, Release::Answered)
-            .await
-            .unwrap(),
-        Fenced::Done
+    assert!(
+        matches!(books.claim(&another(&given)).await, Claimed::Attended(key, _) if key == given.key),
+        "somebody answers it just now"
     );
     books.hand(&token, Delivery::Delivered).await;
     books.claim_fresh(&another(&given)).await;
@@ -762,10 +757,101 @@ async fn nothing_else_is_owed<L: Ledger>(books: &Books<L>) {
     assert!(matches!(books.claim(&itself).await, Claimed::Known(_)));
 }
 
+/// A payment that is settling, one whose answer is on its way, and their tokens. Both were for a body of three bytes.
+async fn attended<L: Ledger>(books: &Books<L>) -> [(Identity, Token); 2] {
+    let body = BodyDigest::new(3, true, Some(Digest::from_bytes([9; 32])));
+    let (settling, running) = (payment(), payment());
+    let token = books.claim_fresh(&settling).await;
+    let mut parked = Parked::new(intent(), Duration::ZERO);
+    parked.body = body;
+    let begun = books
+        .ledger
+        .begin_settlement(&token, &Arc::new(parked), LEASE)
+        .await
+        .unwrap();
+    assert_eq!(begun, Fenced::Done);
+    let mut settled = books.settled();
+    settled.body = body;
+    let answering = books.settle(&running, settled).await;
+    [(settling, token), (running, answering)]
+}
+
+async fn what_is_attended_is_told_of_as_long_as_it_is<L: Ledger>(books: &Books<L>) {
+    let all = attended(books).await;
+    let tokens = [all[0].1, all[1].1];
+    for _ in 0..3 {
+        for (older, _) in &all {
+            let claimed = books.claim(&another(older)).await;
+            let Claimed::Attended(key, body) = claimed else {
+                panic!("somebody attends to it: {claimed:?}")
+            };
+            assert_eq!((key, body.length), (older.key, 3));
+            assert!(books.is_in_flight(older).await);
+            let mut claim = books.claim_of(&another(older));
+            claim.owed = false;
+            Books::<L>::fresh(books.ledger.claim(&claim).await.unwrap());
+            claim = books.claim_of(&another(older));
+            claim.passed.push(older.key);
+            Books::<L>::fresh(books.ledger.claim(&claim).await.unwrap());
+        }
+        books
+            .clock
+            .advance(ATTENDED_FOR - Duration::from_millis(500));
+        books.ledger.attend(&tokens).await.unwrap();
+    }
+    // What is owed goes before what may be.
+    let (older, token) = &all[1];
+    books.settle(&another(older), books.settled()).await;
+    books.hand(token, Delivery::Undelivered).await;
+    assert!(
+        matches!(books.claim(&another(older)).await, Claimed::Owed(key, _) if key == older.key)
+    );
+}
+
+async fn what_nobody_attends_to_is_owed<L: Ledger>(books: &Books<L>) {
+    let all = attended(books).await;
+    // Somebody else has nothing to say about it.
+    let strangers = all
+        .iter()
+        .map(|(_, token)| Token::new(*token.key(), token.fence() + 1000));
+    books.clock.advance(ATTENDED_FOR / 2);
+    let strangers: Vec<_> = strangers.collect();
+    books.ledger.attend(&strangers).await.unwrap();
+    books
+        .clock
+        .advance(ATTENDED_FOR / 2 + Duration::from_secs(1));
+    for (older, _) in &all {
+        let claimed = books.claim(&another(older)).await;
+        assert!(
+            matches!(&claimed, Claimed::Owed(key, _) if *key == older.key),
+            "whoever attended to it has died: {claimed:?}"
+        );
+    }
+    let [(settling, token), (running, answering)] = &all;
+    assert!(books.is_in_flight(settling).await, "its lease is not over");
+    assert!(matches!(
+        books.ledger.rerun(&running.key, 1, false).await.unwrap(),
+        Rerun::Granted(_)
+    ));
+    let late = Handed::new(Delivery::Delivered);
+    assert_eq!(
+        books.ledger.deliver(answering, &late).await.unwrap(),
+        Fenced::Lost
+    );
+    // They were only slow, and the lease is still theirs.
+    books.ledger.attend(&[*token]).await.unwrap();
+    assert!(matches!(
+        books.claim(&another(settling)).await,
+        Claimed::Attended(..)
+    ));
+}
+
 async fn what_is_abandoned_is_owed_at_once<L: Ledger>(books: &Books<L>) {
     let one = payment();
     let token = books.begin(&one).await;
     assert_eq!(books.ledger.abandon(&token).await.unwrap(), Fenced::Done);
+    // That stays so, whatever was said at the same time.
+    books.ledger.attend(&[token]).await.unwrap();
     let claimed = books.claim(&another(&one)).await;
     assert!(
         matches!(&claimed, Claimed::Owed(key, Found { standing: Standing::InFlight, .. }) if *key == one.key),

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::settled::{Remembered, Seconds};
 use crate::Digest;
-use crate::ledger::{Claim, Delivery, Found, Identity, Parked, Settled, Standing, Unresolved};
+use crate::ledger::{
+    BodyDigest, Claim, Delivery, Found, Identity, Parked, Settled, Standing, Unresolved,
+};
 use crate::scheme::Key;
 
 /// Half of a digest: 128 bits are plenty to tell payments apart, and a million entries are a lot of digests.
@@ -54,11 +56,12 @@ pub(super) enum State {
     Claimed {
         until: Duration,
     },
-    /// With what it becomes if its lease ends, and whether nobody waits for it.
+    /// With what it becomes if its lease ends, and until when somebody is known to attend to it; nothing if nobody waits
+    /// for it.
     Settling {
         until: Seconds,
         open: Open,
-        abandoned: bool,
+        attended: Option<Seconds>,
     },
     Parked(Open),
     Settled(Remembered),
@@ -129,7 +132,7 @@ impl Entry {
             State::Claimed { .. } | State::Settling { .. } => Standing::InFlight,
             State::Parked(open) => Standing::Parked(Arc::clone(&open.parked)),
             // An answer that is already kept need not be waited for.
-            State::Settled(settled) if settled.is_running(now) && !settled.has_answer() => {
+            State::Settled(settled) if settled.is_attended(now) && !settled.has_answer() => {
                 Standing::InFlight
             }
             State::Settled(settled) => Standing::Settled(settled.settled()),
@@ -147,10 +150,31 @@ impl Entry {
     /// Whether its buyer has a right to something that was not delivered.
     pub(super) fn is_owed(&self, now: Duration) -> bool {
         match &self.state {
-            State::Settling { abandoned, .. } => *abandoned,
+            State::Settling { attended, .. } => attended.is_none_or(|until| until.is_over(now)),
             State::Parked(_) => true,
             State::Settled(settled) => settled.is_owed(now),
             State::Released | State::Claimed { .. } | State::Unresolved(_) => false,
+        }
+    }
+
+    /// The body of its request, if somebody settles it or gives its answer just now.
+    pub(super) fn attended(&self, now: Duration) -> Option<BodyDigest> {
+        match &self.state {
+            State::Settling { open, .. } if !self.is_owed(now) => Some(open.parked.body),
+            State::Settled(settled) if settled.is_attended(now) => Some(settled.body()),
+            _ => None,
+        }
+    }
+
+    /// Somebody still settles it, or gives its answer.
+    pub(super) fn attend(&mut self, until: Seconds) {
+        match &mut self.state {
+            State::Settling {
+                attended: Some(attended),
+                ..
+            } => *attended = until,
+            State::Settled(settled) => settled.attended = until,
+            _ => {}
         }
     }
 

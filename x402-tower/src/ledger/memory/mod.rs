@@ -15,8 +15,8 @@ use self::owed::Owed;
 use self::settled::{Remembered, Seconds};
 use self::shelf::Shelf;
 use super::{
-    Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity, KeptAnswer, Ledger,
-    LedgerError, Parked, Release, Rerun, Settled, Token, Unresolved,
+    ATTENDED_FOR, Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity, KeptAnswer,
+    Ledger, LedgerError, Parked, Release, Rerun, Settled, Token, Unresolved,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::scheme::Key;
@@ -85,7 +85,7 @@ impl MemoryLedgerBuilder {
     pub fn build(self) -> MemoryLedger {
         MemoryLedger {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            owed: Owed::default(),
+            owed: Owed::new(),
             shelf: Shelf::new(self.most_answer_bytes),
             clock: self.clock,
             entries: AtomicUsize::new(0),
@@ -153,7 +153,7 @@ impl MemoryLedger {
             }
             let keep = !entry.is_expired(now);
             if !keep {
-                self.owed.remove(&entry.request(), half);
+                self.owed.remove(entry.request(), *half);
                 refunds.extend(entry.refund());
             }
             keep
@@ -183,19 +183,26 @@ impl MemoryLedger {
         }
     }
 
-    /// What goes before a claim. The index may name what is not owed any more, or not yet again.
-    fn owed_before(&self, claim: &Claim, now: Duration) -> Option<(Key, Found)> {
+    /// What goes before a claim: something that is owed, or else something that may be soon. The index may name what is
+    /// neither any more.
+    fn before(&self, claim: &Claim, now: Duration) -> Option<Claimed> {
         let identity = &claim.identity;
-        self.owed
-            .find(identity, &claim.passed)
-            .into_iter()
-            .find_map(|older| {
-                let half = half(&older);
-                let shard = self.shard(half);
-                let entry = shard.entries.get(&half)?;
-                let found = entry.is_owed(now).then(|| entry.found(identity, now))?;
-                Some((older, found?))
-            })
+        let mut attended = None;
+        for older in self.owed.find(identity, &claim.passed) {
+            let half = half(&older);
+            let shard = self.shard(half);
+            let Some(entry) = shard.entries.get(&half) else {
+                continue;
+            };
+            if let Some(body) = entry.attended(now) {
+                attended = Some(Claimed::Attended(older, body));
+            } else if entry.is_owed(now)
+                && let Some(found) = entry.found(identity, now)
+            {
+                return Some(Claimed::Owed(older, found));
+            }
+        }
+        attended
     }
 
     /// Changes the entry of a token, unless the token is old.
@@ -225,7 +232,7 @@ impl MemoryLedger {
         if entry.is_expired(now)
             && let Some(entry) = shard.entries.remove(&half)
         {
-            self.owed.remove(&entry.request(), &half);
+            self.owed.remove(entry.request(), half);
             shard.refunds.extend(entry.refund());
             self.entries.fetch_sub(1, Ordering::Relaxed);
         }
@@ -286,9 +293,9 @@ impl Ledger for MemoryLedger {
         let now = self.clock.now();
         let identity = &claim.identity;
         if claim.owed
-            && let Some((older, found)) = self.owed_before(claim, now)
+            && let Some(before) = self.before(claim, now)
         {
-            return Ok(Claimed::Owed(older, found));
+            return Ok(before);
         }
         let half = half(&identity.key);
         let mut shard = self.shard(half);
@@ -305,7 +312,7 @@ impl Ledger for MemoryLedger {
                 }
                 if entry.is_expired(now) {
                     // Nobody has swept it out yet.
-                    self.owed.remove(&entry.request(), &half);
+                    self.owed.remove(entry.request(), half);
                     shard.refunds.extend(entry.refund());
                     **entry = Entry::new(claim, fence, until);
                 } else if entry.aborted >= claim.most_aborted {
@@ -338,37 +345,41 @@ impl Ledger for MemoryLedger {
                 entry.state = State::Settling {
                     until: Seconds::after(change.now + lease),
                     open: Open::new(token.key(), parked),
-                    abandoned: false,
+                    attended: Some(attended_from(change.now)),
                 };
+                change.ledger.owed.update(entry, token.key());
             }
         });
         Ok(if lost { Fenced::Lost } else { fenced })
     }
 
+    async fn attend(&self, tokens: &[Token]) -> Result<(), LedgerError> {
+        for token in tokens {
+            // Nothing is to be done about what somebody else has.
+            let _ = self.change(token, |entry, change| {
+                entry.attend(attended_from(change.now));
+            });
+        }
+        Ok(())
+    }
+
     async fn abandon(&self, token: &Token) -> Result<Fenced, LedgerError> {
-        Ok(self.change(token, |entry, change| {
-            if let State::Settling { abandoned, .. } = &mut entry.state {
-                *abandoned = true;
-                change.ledger.owed.update(entry, token.key(), &change.half);
+        Ok(self.change(token, |entry, _| {
+            if let State::Settling { attended, .. } = &mut entry.state {
+                *attended = None;
             }
         }))
     }
 
     async fn commit(&self, token: &Token, settled: &Settled) -> Result<Fenced, LedgerError> {
         let fenced = self.change(token, |entry, change| {
-            let mut remembered = Remembered::new(settled, change.now + RUNNING_LEASE);
-            if matches!(
-                entry.state,
-                State::Settling {
-                    abandoned: true,
-                    ..
-                }
-            ) {
+            let mut remembered = Remembered::new(settled, attended_from(change.now));
+            if matches!(entry.state, State::Settling { attended: None, .. }) {
                 remembered.delivery = Delivery::Undelivered;
             }
             entry.unpark(change.half, change.parked);
             entry.state = State::Settled(remembered);
-            change.ledger.owed.update(entry, token.key(), &change.half);
+            change.ledger.owed.update(entry, token.key());
         });
         if fenced == Fenced::Done
             && let Some(answer) = &settled.answer
@@ -383,7 +394,7 @@ impl Ledger for MemoryLedger {
             entry.unpark(change.half, change.parked);
             change.parked.insert((parked.next_attempt, change.half));
             entry.state = State::Parked(Open::new(token.key(), parked));
-            change.ledger.owed.update(entry, token.key(), &change.half);
+            change.ledger.owed.update(entry, token.key());
         }))
     }
 
@@ -392,7 +403,7 @@ impl Ledger for MemoryLedger {
             entry.unpark(change.half, change.parked);
             entry.aborted += u8::from(release == Release::Aborted);
             entry.state = State::Released;
-            change.ledger.owed.remove(&entry.request(), &change.half);
+            change.ledger.owed.remove(entry.request(), change.half);
         }))
     }
 
@@ -400,7 +411,7 @@ impl Ledger for MemoryLedger {
         Ok(self.change(token, |entry, change| {
             entry.unpark(change.half, change.parked);
             entry.state = State::Unresolved(Arc::new(unresolved.clone()));
-            change.ledger.owed.update(entry, token.key(), &change.half);
+            change.ledger.owed.update(entry, token.key());
         }))
     }
 
@@ -416,19 +427,19 @@ impl Ledger for MemoryLedger {
         };
         let kept = settled.has_answer();
         let allowed = match settled.delivery {
-            Delivery::Running if settled.is_running(now) => return Ok(Rerun::Busy),
+            Delivery::Running if settled.is_attended(now) => return Ok(Rerun::Busy),
             Delivery::Running | Delivery::Undelivered => true,
             Delivery::Delivered => delivered && !kept,
         };
         if !allowed || !kept && entry.reruns >= most {
             return Ok(Rerun::Denied);
         }
-        settled.running_until = Seconds::after(now + RUNNING_LEASE);
+        settled.attended = attended_from(now);
         settled.delivery = Delivery::Running;
         entry.reruns += u8::from(!kept);
         entry.fence = self.next_fence();
         let fence = entry.fence;
-        self.owed.update(entry, key, &half);
+        self.owed.update(entry, key);
         Ok(Rerun::Granted(Token::new(*key, fence)))
     }
 
@@ -447,7 +458,7 @@ impl Ledger for MemoryLedger {
                     settled.set_answer(Some(answer.clone()));
                     keep_until = Some(settled.keep_until);
                 }
-                change.ledger.owed.update(entry, token.key(), &change.half);
+                change.ledger.owed.update(entry, token.key());
             }
         });
         if let (Some(answer), Some(until)) = (&handed.answer, keep_until) {
@@ -486,9 +497,9 @@ impl Ledger for MemoryLedger {
                 entry.state = State::Settling {
                     until: Seconds::after(now + lease),
                     open,
-                    abandoned: true,
+                    attended: None,
                 };
-                self.owed.update(entry, token.key(), &half);
+                self.owed.update(entry, token.key());
                 due.push(Due::Attempt(token, parked));
             }
         }
@@ -496,8 +507,9 @@ impl Ledger for MemoryLedger {
     }
 }
 
-/// For how long an answer counts as being handed over if nobody says how that ended.
-const RUNNING_LEASE: Duration = Duration::from_secs(600);
+fn attended_from(now: Duration) -> Seconds {
+    Seconds::after(now + ATTENDED_FOR)
+}
 
 #[cfg(test)]
 mod tests {

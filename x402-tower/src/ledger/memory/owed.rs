@@ -1,58 +1,98 @@
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::collections::hash_map;
+use std::sync::{Mutex, MutexGuard};
 
-use super::entry::{Entry, Half, State, half_of};
-use super::lock;
+use super::entry::{Entry, Half, State, half, half_of};
+use super::{SHARDS, lock};
 use crate::ledger::{Delivery, Identity};
 use crate::scheme::Key;
 
-/// What may be owed, by who asked for what. Usually empty, so that looking costs next to nothing.
-#[derive(Debug, Default)]
-pub(super) struct Owed {
-    index: Mutex<BTreeMap<(Half, Half), Key>>,
-    length: AtomicUsize,
+/// What is owed, or will be if those die who attend to it; by who asked for what. That is little at a time.
+#[derive(Debug)]
+pub(super) struct Owed(Box<[Mutex<HashMap<Half, Keys>>]>);
+
+/// Hardly ever more than one.
+#[derive(Debug)]
+enum Keys {
+    One(Key),
+    Several(Vec<Key>),
 }
 
 impl Owed {
+    pub(super) fn new() -> Self {
+        Self((0..SHARDS).map(|_| Mutex::default()).collect())
+    }
+
     /// The payments by the same buyer for the same request, other than this one and those that it has passed, that may be
     /// owed.
     pub(super) fn find(&self, identity: &Identity, passed: &[Key]) -> Vec<Key> {
-        if self.length.load(Ordering::Relaxed) == 0 {
-            return Vec::new();
-        }
         let request = half_of(&identity.request);
-        lock(&self.index)
-            .range((request, Half::MIN)..=(request, Half::MAX))
-            .map(|(_, key)| *key)
-            .filter(|key| *key != identity.key && !passed.contains(key))
-            .collect()
+        let shard = self.shard(request);
+        let keys = shard.get(&request).map_or(&[][..], Keys::all);
+        let others = keys
+            .iter()
+            .filter(|key| **key != identity.key && !passed.contains(key));
+        others.copied().collect()
     }
 
     /// Files an entry whose state has changed.
-    pub(super) fn update(&self, entry: &Entry, key: &Key, half: &Half) {
+    pub(super) fn update(&self, entry: &Entry, key: &Key) {
         let may_be_owed = match &entry.state {
-            State::Settling { abandoned, .. } => *abandoned,
-            State::Parked(_) => true,
-            // A delivery that is running becomes owed when its lease ends, which nobody announces.
-            State::Settled(settled) => settled.delivery == Delivery::Undelivered,
+            State::Settling { .. } | State::Parked(_) => true,
+            State::Settled(settled) => settled.delivery != Delivery::Delivered,
             State::Released | State::Claimed { .. } | State::Unresolved(_) => false,
         };
         if may_be_owed {
-            let mut index = lock(&self.index);
-            index.insert((entry.request(), *half), *key);
-            self.length.store(index.len(), Ordering::Relaxed);
+            match self.shard(entry.request()).entry(entry.request()) {
+                hash_map::Entry::Vacant(place) => {
+                    place.insert(Keys::One(*key));
+                }
+                hash_map::Entry::Occupied(mut place) => place.get_mut().add(*key),
+            }
         } else {
-            self.remove(&entry.request(), half);
+            self.remove(entry.request(), half(key));
         }
     }
 
-    pub(super) fn remove(&self, request: &Half, half: &Half) {
-        if self.length.load(Ordering::Relaxed) == 0 {
+    pub(super) fn remove(&self, request: Half, payment: Half) {
+        if let hash_map::Entry::Occupied(mut keys) = self.shard(request).entry(request)
+            && keys.get_mut().remove(payment)
+        {
+            keys.remove();
+        }
+    }
+
+    fn shard(&self, request: Half) -> MutexGuard<'_, HashMap<Half, Keys>> {
+        lock(&self.0[request as usize % SHARDS])
+    }
+}
+
+impl Keys {
+    fn all(&self) -> &[Key] {
+        match self {
+            Self::One(key) => std::slice::from_ref(key),
+            Self::Several(keys) => keys,
+        }
+    }
+
+    fn add(&mut self, key: Key) {
+        if self.all().contains(&key) {
             return;
         }
-        let mut index = lock(&self.index);
-        index.remove(&(*request, *half));
-        self.length.store(index.len(), Ordering::Relaxed);
+        match self {
+            Self::One(first) => *self = Self::Several(vec![*first, key]),
+            Self::Several(keys) => keys.push(key),
+        }
+    }
+
+    /// Takes one out; says whether none is left.
+    fn remove(&mut self, payment: Half) -> bool {
+        match self {
+            Self::One(key) => half(key) == payment,
+            Self::Several(keys) => {
+                keys.retain(|key| half(key) != payment);
+                keys.is_empty()
+            }
+        }
     }
 }

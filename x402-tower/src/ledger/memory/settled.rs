@@ -16,8 +16,8 @@ pub(super) struct Remembered {
     more: Option<Box<More>>,
     pub(super) keep_until: Seconds,
     owed_until: Seconds,
-    /// Until when its answer counts as being handed over if nobody says how that ended.
-    pub(super) running_until: Seconds,
+    /// Until when somebody is known to attend to it, if its answer is on its way.
+    pub(super) attended: Seconds,
     pub(super) delivery: Delivery,
     answered: bool,
     body_is_empty: bool,
@@ -58,13 +58,13 @@ impl Seconds {
 }
 
 impl Remembered {
-    pub(super) fn new(settled: &Settled, running_until: Duration) -> Self {
+    pub(super) fn new(settled: &Settled, attended: Seconds) -> Self {
         let mut remembered = Self {
             word: Word::new(&settled.receipt, settled.amount),
             more: None,
             keep_until: Seconds::after(settled.keep_until),
             owed_until: Seconds::after(settled.owed_until),
-            running_until: Seconds::after(running_until),
+            attended,
             delivery: settled.delivery,
             answered: settled.answered,
             body_is_empty: false,
@@ -81,14 +81,18 @@ impl Remembered {
         settled.owed_until = self.owed_until.time();
         settled.delivery = self.delivery;
         settled.answered = self.answered;
-        let more = self.more.as_deref();
-        settled.answer = more.and_then(|more| more.answer.clone());
-        settled.body = match more.and_then(|more| more.body) {
+        settled.answer = self.more.as_deref().and_then(|more| more.answer.clone());
+        settled.body = self.body();
+        Arc::new(settled)
+    }
+
+    /// What is known of the body of its request.
+    pub(super) fn body(&self) -> BodyDigest {
+        match self.more.as_deref().and_then(|more| more.body) {
             Some(body) => body,
             None if self.body_is_empty => EMPTY,
             None => BodyDigest::UNREAD,
-        };
-        Arc::new(settled)
+        }
     }
 
     /// Whether an answer is kept.
@@ -116,16 +120,16 @@ impl Remembered {
         }
     }
 
-    /// Whether its answer is on its way.
-    pub(super) fn is_running(&self, now: Duration) -> bool {
-        self.delivery == Delivery::Running && !self.running_until.is_over(now)
+    /// Whether somebody is giving its answer.
+    pub(super) fn is_attended(&self, now: Duration) -> bool {
+        self.delivery == Delivery::Running && !self.attended.is_over(now)
     }
 
     /// Whether its buyer has a right to something that was not delivered.
     pub(super) fn is_owed(&self, now: Duration) -> bool {
         !self.owed_until.is_over(now)
             && self.delivery != Delivery::Delivered
-            && !self.is_running(now)
+            && !self.is_attended(now)
     }
 }
 

@@ -1,0 +1,202 @@
+//! Several servers with one ledger. One of them may be killed at any time, and its buyers sign anew somewhere else.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http::header::RETRY_AFTER;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
+use x402_tower::facilitator::Endpoint;
+use x402_tower::local::Fault;
+use x402_tower::proto::header::PAYMENT_REQUIRED;
+
+use crate::buyer::{get, paying, request};
+use crate::{
+    Answer, App, BoxError, Buyer, Challenge, Connection, Handler, Kitchen, Shop, TestBody, Verb,
+    body, handler,
+};
+
+/// An answer that begins and never ends.
+fn endless() -> TestBody {
+    let beginning = stream::iter([Ok(Frame::data(Bytes::from_static(b"the go")))]);
+    StreamBody::new(beginning.chain(stream::pending::<Result<_, BoxError>>())).boxed_unsync()
+}
+
+/// Goods that are numbered by run. The first serving never ends.
+fn endless_at_first(kitchen: &Kitchen) -> Handler {
+    kitchen.cook(|run, _| {
+        Ok(Response::new(match run {
+            1 => endless(),
+            _ => body(format!("the goods, run {run}")),
+        }))
+    })
+}
+
+async fn open<A: App>(kitchen: &Kitchen) -> (Shop, Shop) {
+    let sell = |x402: &x402_tower::X402| x402.route("$0.01");
+    let one = Shop::builder()
+        .sell("/goods", sell, endless_at_first(kitchen))
+        .open::<A>()
+        .await;
+    let other = one
+        .another()
+        .sell("/goods", sell, endless_at_first(kitchen))
+        .open::<A>()
+        .await;
+    (one, other)
+}
+
+/// Buys something that never arrives whole.
+async fn begin_to_read(shop: &Shop, buyer: &Buyer, ask: Request<Bytes>) -> Connection {
+    let payment = shop.pay(buyer, "/goods").await;
+    let mut connection = Connection::open(shop.address(), &paying(ask, &payment)).await;
+    connection.read_until("the go").await;
+    connection
+}
+
+/// Buys something while time passes.
+async fn buy_in_time(shop: &Shop, buyer: &Buyer) -> Answer {
+    let payment = shop.pay(buyer, "/goods").await;
+    let sending = crate::send(shop.address(), paying(get("/goods"), &payment));
+    let mut sending = tokio::spawn(sending);
+    let pause = Duration::from_millis(500);
+    loop {
+        tokio::select! {
+            answer = &mut sending => return answer.unwrap(),
+            () = shop.clock.sleeper_for(pause) => shop.clock.advance(pause),
+        }
+    }
+}
+
+/// A server is killed while it gives an answer. Its buyer signs anew at once, at another server.
+pub async fn serve_what_a_dead_one_was_paid_for<A: App>() {
+    let kitchen = Kitchen::open();
+    let (one, other) = open::<A>(&kitchen).await;
+    let buyer = one.buyer(1);
+    let connection = begin_to_read(&one, &buyer, get("/goods")).await;
+    one.ledger.die();
+    let answer = buy_in_time(&other, &buyer).await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (StatusCode::OK, "the goods, run 2")
+    );
+    assert_eq!(answer.receipt().transaction, one.transfers()[0].transaction);
+    one.assert_charges(1);
+    // That was what was owed.
+    other.ledger.wait_for(Verb::Delivered, 1).await;
+    let answer = buy_in_time(&other, &buyer).await;
+    assert_eq!(answer.text(), "the goods, run 3");
+    one.assert_charges(2);
+    connection.hang_up();
+}
+
+/// A server is killed while the money moves, so nobody knows whether it has.
+pub async fn charge_nothing_while_a_dead_one_may_have<A: App>() {
+    let kitchen = Kitchen::open();
+    let (one, other) = open::<A>(&kitchen).await;
+    let buyer = one.buyer(1);
+    one.facilitator
+        .always_on(Endpoint::Settle, Some(Fault::Hang));
+    let payment = one.pay(&buyer, "/goods").await;
+    let connection = Connection::open(one.address(), &paying(get("/goods"), &payment)).await;
+    one.ledger.wait_for(Verb::Begin, 1).await;
+    one.ledger.die();
+    let answer = buy_in_time(&other, &buyer).await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::CONFLICT, "payment_in_flight")
+    );
+    assert!(answer.header(RETRY_AFTER).is_some());
+    assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+    // Somebody else finds out when its lease is over.
+    other.clock.advance(Duration::from_secs(120));
+    one.facilitator.always_on(Endpoint::Settle, None);
+    other.reconcile_until(Verb::Commit, 1).await;
+    let answer = buy_in_time(&other, &buyer).await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (StatusCode::OK, "the goods, run 2")
+    );
+    assert_eq!(answer.receipt().transaction, one.transfers()[0].transaction);
+    one.assert_charges(1);
+    connection.hang_up();
+}
+
+/// Two of the same at once are two purchases: at one server without waiting, at two as soon as it is known that both live.
+pub async fn sell_once_more_beside_one_that_lives<A: App>() {
+    let kitchen = Kitchen::open();
+    let (one, other) = open::<A>(&kitchen).await;
+    let buyer = one.buyer(1);
+    let connection = begin_to_read(&one, &buyer, get("/goods")).await;
+    assert_eq!(one.buy(&buyer, "/goods").await.text(), "the goods, run 2");
+    one.assert_charges(2);
+
+    let payment = one.pay(&buyer, "/goods").await;
+    let sending = crate::send(other.address(), paying(get("/goods"), &payment));
+    let sending = tokio::spawn(sending);
+    for step in 1..=10 {
+        let pause = Duration::from_millis(500);
+        one.clock.sleeper_for(pause).await;
+        one.clock.advance(pause);
+        // As long as it lives it says so.
+        if step % 3 == 0 {
+            let beat = Duration::from_millis(1300);
+            one.clock.sleepers_for(beat, 2).await;
+            assert_eq!(one.ledger.count(Verb::Attend), step / 3 - 1);
+        }
+    }
+    let answer = sending.await.unwrap();
+    assert_eq!(
+        (answer.status, answer.text()),
+        (StatusCode::OK, "the goods, run 3")
+    );
+    one.assert_charges(3);
+    connection.hang_up();
+}
+
+/// Whoever orders something else is not kept waiting.
+pub async fn do_not_wait_for_other_orders<A: App>() {
+    let cook = || {
+        handler(|request: Request<TestBody>| async {
+            let order = request.into_body().collect().await?.to_bytes();
+            Ok(Response::new(if order == "tea" {
+                endless()
+            } else {
+                body(order)
+            }))
+        })
+    };
+    let sell = |x402: &x402_tower::X402| x402.route("$0.01");
+    let one = Shop::builder().sell("/goods", sell, cook());
+    let one = one.open::<A>().await;
+    let other = one.another().sell("/goods", sell, cook());
+    let other = other.open::<A>().await;
+    let buyer = one.buyer(1);
+    let tea = request(Method::POST, "/goods", "tea");
+    let connection = begin_to_read(&one, &buyer, tea).await;
+    for (path, order) in [("/goods", "coffee"), ("/goods?sugar", "tea please")] {
+        let payment = one.pay(&buyer, "/goods").await;
+        let ask = paying(request(Method::POST, path, order), &payment);
+        assert_eq!(other.send(ask).await.text(), order);
+    }
+    one.assert_charges(3);
+    connection.hang_up();
+}
+
+/// Whoever has not signed is told so, and keeps nobody waiting.
+pub async fn wait_for_payers_only<A: App>() {
+    let kitchen = Kitchen::open();
+    let (one, other) = open::<A>(&kitchen).await;
+    let buyer = one.buyer(1);
+    let connection = begin_to_read(&one, &buyer, get("/goods")).await;
+    let mut payment = one.buyer(2).payment(&other.challenge("/goods").await);
+    payment["payload"]["authorization"]["from"] = buyer.address().to_string().into();
+    let ask = paying(get("/goods"), &crate::buyer::encode(&payment));
+    assert_eq!(
+        Challenge::of(&other.send(ask).await).error(),
+        "invalid_exact_evm_signature"
+    );
+    connection.hang_up();
+}

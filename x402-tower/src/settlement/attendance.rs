@@ -1,0 +1,109 @@
+//! Saying that somebody is here. Who settles a payment or gives its answer attends to it; a process that dies cannot say
+//! so any more, and whoever else has the ledger knows then that its buyers are owed something.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::ledger::{Ledger as _, Token};
+use crate::log::{self, Chain};
+use crate::scheme::Key;
+use crate::till::Till;
+
+/// What this process attends to. It knows better than any ledger.
+#[derive(Debug, Default)]
+pub(crate) struct Attendance(Mutex<HashMap<Key, Attended>>);
+
+#[derive(Debug)]
+struct Attended {
+    token: Token,
+    /// Most are over before anybody has to be told.
+    lasts: bool,
+}
+
+impl Attendance {
+    pub(crate) fn begin(&self, token: Token) {
+        let attended = Attended {
+            token,
+            lasts: false,
+        };
+        self.lock().insert(*token.key(), attended);
+    }
+
+    pub(crate) fn end(&self, token: &Token) {
+        let mut all = self.lock();
+        if all
+            .get(token.key())
+            .is_some_and(|attended| attended.token.fence() == token.fence())
+        {
+            all.remove(token.key());
+        }
+    }
+
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        self.lock().contains_key(key)
+    }
+
+    /// What was here already when this was asked last.
+    fn lasting(&self) -> Vec<Token> {
+        let mut all = self.lock();
+        let lasted = |attended: &mut Attended| {
+            std::mem::replace(&mut attended.lasts, true).then_some(attended.token)
+        };
+        all.values_mut().filter_map(lasted).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Attended>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells the ledger again and again, as long as the till exists.
+pub(crate) fn start(till: &Arc<Till>) {
+    let weak = Arc::downgrade(till);
+    let clock = Arc::clone(&till.clock);
+    drop(till.home.spawn(async move {
+        loop {
+            clock.sleep(PAUSE).await;
+            let Some(till) = weak.upgrade() else {
+                return;
+            };
+            let tokens = till.attendance.lasting();
+            if tokens.is_empty() {
+                continue;
+            }
+            if let Err(error) = till.ledger.attend(&tokens).await {
+                log::warning!("the ledger does not hear who attends to payments"; error = Chain(&error));
+            }
+        }
+    }));
+}
+
+/// Three fit into the time for which a payment counts as attended. Unlike any other pause, so that tests can tell who sleeps.
+const PAUSE: Duration = Duration::from_millis(1300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: Key = Key::from_bytes([1; 32]);
+
+    #[test]
+    fn only_what_lasts_is_told() {
+        let attendance = Attendance::default();
+        attendance.begin(Token::new(KEY, 1));
+        assert!(attendance.has(&KEY) && attendance.lasting().is_empty());
+        assert_eq!(attendance.lasting(), [Token::new(KEY, 1)]);
+        attendance.end(&Token::new(KEY, 1));
+        assert!(!attendance.has(&KEY) && attendance.lasting().is_empty());
+    }
+
+    #[test]
+    fn what_somebody_else_here_has_taken_over_goes_on() {
+        let attendance = Attendance::default();
+        attendance.begin(Token::new(KEY, 1));
+        attendance.begin(Token::new(KEY, 2));
+        attendance.end(&Token::new(KEY, 1));
+        assert!(attendance.has(&KEY));
+    }
+}
