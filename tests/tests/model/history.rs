@@ -161,14 +161,13 @@ impl History {
         self.lock().nonces[nonce]
     }
 
-    /// A payment is claimed by the request that is polled.
-    pub fn claimed(&self, identity: &Identity, lease: Duration) {
-        let (payment, request) = {
+    /// A payment is claimed by a request.
+    pub fn claimed(&self, request: usize, identity: &Identity, lease: Duration) {
+        let payment = {
             let mut state = self.lock();
-            let request = state.current.expect("only requests claim payments");
             let payment = state.payments[request];
             state.keys.insert(identity.key, (payment, identity.clone()));
-            (payment, request)
+            payment
         };
         let until = self.0.clock.now() + lease;
         let verb = Verb::Claim { request, until };
