@@ -92,6 +92,7 @@ mod redacted;
 pub mod scheme;
 mod seller;
 pub mod settlement;
+mod spread;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

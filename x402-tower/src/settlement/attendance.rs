@@ -1,18 +1,18 @@
 //! Saying that somebody is here. Who settles a payment or gives its answer attends to it; a process that dies cannot say
 //! so any more, and whoever else has the ledger knows then that its buyers are owed something.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::ledger::{Ledger as _, Token};
 use crate::log::{self, Chain};
 use crate::scheme::Key;
+use crate::spread::SpreadMap;
 use crate::till::Till;
 
 /// What this process attends to. It knows better than any ledger.
 #[derive(Debug, Default)]
-pub(crate) struct Attendance(Mutex<HashMap<Key, Attended>>);
+pub(crate) struct Attendance(Mutex<SpreadMap<Key, Attended>>);
 
 #[derive(Debug)]
 struct Attended {
@@ -53,7 +53,7 @@ impl Attendance {
         all.values_mut().filter_map(lasted).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Attended>> {
+    fn lock(&self) -> MutexGuard<'_, SpreadMap<Key, Attended>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::collections::hash_map;
 use std::sync::{Mutex, MutexGuard};
 
@@ -6,10 +5,11 @@ use super::entry::{Entry, Half, State, half, half_of};
 use super::{SHARDS, lock};
 use crate::ledger::{Delivery, Identity};
 use crate::scheme::Key;
+use crate::spread::SpreadMap;
 
 /// What is owed, or will be if those die who attend to it; by who asked for what. That is little at a time.
 #[derive(Debug)]
-pub(super) struct Owed(Box<[Mutex<HashMap<Half, Keys>>]>);
+pub(super) struct Owed(Box<[Mutex<SpreadMap<Half, Keys>>]>);
 
 /// Hardly ever more than one.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Owed {
         }
     }
 
-    fn shard(&self, request: Half) -> MutexGuard<'_, HashMap<Half, Keys>> {
+    fn shard(&self, request: Half) -> MutexGuard<'_, SpreadMap<Half, Keys>> {
         lock(&self.0[request as usize % SHARDS])
     }
 }
