@@ -66,6 +66,7 @@ macro_rules! behaviours {
             ];
             repeat: [
                 gets_the_kept_answer,
+                says_how_old_its_answer_is,
                 gets_nothing_without_the_reference,
                 can_be_paid_without_a_reference,
                 is_for_the_same_body,

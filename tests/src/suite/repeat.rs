@@ -216,6 +216,27 @@ pub async fn is_for_the_same_body<A: App>() {
     shop.assert_charges(4);
 }
 
+/// An answer that was not young when it was given is older when it is given again.
+pub async fn says_how_old_its_answer_is<A: App>() {
+    let cook = handler(|_| async {
+        let mut response = Response::new(body("the goods"));
+        response
+            .headers_mut()
+            .insert("age", HeaderValue::from_static("7"));
+        Ok(response)
+    });
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), cook)
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let ask = || shop.send(paying(get("/goods"), &payment));
+    assert_eq!(ask().await.header(AGE), Some("7"));
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    shop.clock.advance(Duration::from_secs(5));
+    assert_eq!(ask().await.header(AGE), Some("12"));
+}
+
 /// A known payment is answered whatever the price has become since, and though it cannot be said any more.
 pub async fn does_not_ask_for_the_price<A: App>() {
     let price = Arc::new(AtomicU64::new(1));

@@ -149,7 +149,10 @@ impl Ledger for Books {
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, LedgerError> {
         // It may be heard out at home, when the request is gone.
-        let request = self.history.current().expect("only requests claim payments");
+        let request = self
+            .history
+            .current()
+            .expect("only requests claim payments");
         self.verb(async {
             let claimed = self.ledger.claim(claim).await?;
             if let Claimed::Fresh(_) = claimed {

@@ -73,7 +73,9 @@ impl Reply {
         for (name, value) in kept.iter() {
             headers.append(name, value.clone());
         }
-        headers.append(header::AGE, age.into());
+        let before = headers.get(header::AGE).and_then(|age| age.to_str().ok());
+        let before: u64 = before.and_then(|age| age.parse().ok()).unwrap_or_default();
+        headers.insert(header::AGE, age.saturating_add(before).into());
         headers.append(cors::REPLAYED, TRUE);
         if let Some((name, value)) = receipt_header(version, receipt.message()) {
             headers.append(name, value);
