@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::future::IntoFuture as _;
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use buyer::{Asked, Buyer};
 use tokio::net::TcpListener;
@@ -50,7 +50,8 @@ struct Log;
 
 impl io::Write for Log {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        LOG.lock().unwrap().extend_from_slice(text);
+        let mut log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
+        log.extend_from_slice(text);
         Ok(text.len())
     }
 
