@@ -10,7 +10,6 @@ use x402_tower::proto::header::{
     self, PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, X_PAYMENT, X_PAYMENT_RESPONSE,
 };
 use x402_tower::proto::{SettleResponse, v1, v2};
-use x402_tower::testing::ManualClock;
 
 use crate::Answer;
 
@@ -18,7 +17,7 @@ use crate::Answer;
 #[derive(Debug)]
 pub struct Buyer {
     wallet: Wallet,
-    clock: Arc<ManualClock>,
+    clock: Arc<dyn Clock>,
 }
 
 /// A challenge, in both versions.
@@ -51,7 +50,7 @@ impl Challenge {
 
 impl Buyer {
     /// The buyer of this number.
-    pub fn new(number: u64, clock: Arc<ManualClock>) -> Self {
+    pub fn new(number: u64, clock: Arc<dyn Clock>) -> Self {
         Self {
             wallet: Wallet::from_seed(number),
             clock,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Request};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use x402_tower::facilitator::{HttpFacilitator, HyperTransport};
 use x402_tower::ledger::MemoryLedger;
 use x402_tower::local::{LocalFacilitator, LocalTransfer};
@@ -180,7 +181,11 @@ impl Shop {
 
     /// Sends a request, and lets time pass while it waits for the outcome of its settlement.
     pub async fn send_and_wait(&self, request: Request<Bytes>) -> Answer {
-        let mut sending = tokio::spawn(send(self.address(), request));
+        self.wait(tokio::spawn(send(self.address(), request))).await
+    }
+
+    /// Lets time pass while a request that was sent waits for the outcome of its settlement.
+    pub async fn wait(&self, mut sending: JoinHandle<Answer>) -> Answer {
         for pause in PAUSES {
             tokio::select! {
                 answer = &mut sending => return answer.unwrap(),

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use http::header::HeaderValue;
-use http::{Request, Response, StatusCode};
+use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, Empty, Full};
 use tower::limit::ConcurrencyLimit;
@@ -224,6 +224,45 @@ async fn errors_pass_through_and_release_the_payment() {
         "the handler is broken"
     );
     assert_eq!(ask(&mut gated, again).await.status(), StatusCode::OK);
+}
+
+/// What comes behind a body comes through, whether the body was captured before or is passed on.
+#[tokio::test]
+async fn trailers_pass_through() {
+    let with_trailers = service_fn(|_: Request<RequestBody<Empty<Bytes>>>| async {
+        let trailers = HeaderMap::from_iter([(
+            HeaderName::from_static("x-sum"),
+            HeaderValue::from_static("7"),
+        )]);
+        let trailers = std::future::ready(Some(Ok(trailers)));
+        let body = Full::<Bytes>::from("the goods").with_trailers(trailers);
+        Ok::<_, Infallible>(Response::new(body))
+    });
+    let free = X402::local().build().unwrap().route("$0.01");
+    let mut free = free
+        .free_when(|_| true)
+        .build()
+        .unwrap()
+        .layer(with_trailers);
+    let mut gated = gate().layer(with_trailers);
+    let wallet = Wallet::from_seed(1);
+    for method in [Method::GET, Method::POST] {
+        let mut request = unpaid();
+        *request.method_mut() = method.clone();
+        let challenge = ask(&mut gated, request).await;
+        let mut request = paid(&challenge, &wallet);
+        *request.method_mut() = method.clone();
+        for answer in [
+            ask(&mut gated, request).await,
+            ask(&mut free, unpaid()).await,
+        ] {
+            assert_eq!(answer.status(), StatusCode::OK);
+            let collected = answer.into_body().collect().await.unwrap();
+            let trailers = collected.trailers().cloned().unwrap_or_default();
+            assert_eq!(trailers.get("x-sum").unwrap(), "7", "{method}");
+            assert_eq!(collected.to_bytes(), "the goods", "{method}");
+        }
+    }
 }
 
 /// A service and bodies that can neither be sent nor shared nor are they static, with errors that are nothing at all.

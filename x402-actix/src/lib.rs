@@ -187,7 +187,7 @@ pub type RouteBuilder = x402_tower::RouteBuilder<Paid>;
 pub mod __private {
     pub use actix_web;
 
-    pub use crate::handler::{Answer, Gated, PaidFuture, call};
+    pub use crate::handler::{Answer, Called, Gated, PaidFuture, call};
     pub use crate::strip::{Strip, Stripping};
 }
 

@@ -24,11 +24,10 @@ const fn tomorrow() -> u32 {
 ///
 /// The function is asked again when the payment comes. Who was told another price a moment ago may pay that one.
 async fn price(head: RequestHead) -> Quote {
-    let days = match head.query_parameter("days").map(str::parse::<u32>) {
-        Some(Ok(days)) => days,
+    // Read as the handler reads it: else somebody finds a spelling that is cheap here and dear there.
+    let Ok(Query(Forecast { days })) = Query::try_from_uri(head.uri()) else {
         // The handler will say what is wrong with it, for nothing.
-        Some(Err(_)) => return Quote::free(),
-        None => tomorrow(),
+        return Quote::free();
     };
     let key = head.headers().get("x-api-key").map(HeaderValue::as_bytes);
     let tenths_of_a_cent = match key {

@@ -3,8 +3,11 @@
 use std::error::Error;
 use std::future::IntoFuture as _;
 
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
 use buyer::{Asked, Buyer};
 use tokio::net::TcpListener;
+use tower::ServiceExt as _;
 use x402_axum::X402;
 use x402_axum::local::{LocalFacilitator, Wallet};
 
@@ -30,17 +33,38 @@ async fn days_cost_what_they_cost() -> Result<(), Box<dyn Error + Send + Sync>> 
     assert_eq!(answer.status, 400);
     assert_eq!(facilitator.transfers().len(), 0);
 
-    let purchase = buyer.buy(&format!("{url}/forecast?days=4")).await?;
-    assert_eq!(purchase.status, 200);
-    assert!(
-        purchase
-            .text()
-            .starts_with("4 days of sunshine, paid by 0x")
-    );
-    let transfers = facilitator.transfers();
-    assert_eq!(transfers.len(), 1);
-    assert_eq!(transfers[0].amount.to_string(), "30000");
+    // However they are written.
+    for four in ["days=4", "days=%34", "%64ays=4", "days=%2B4"] {
+        let purchase = buyer.buy(&format!("{url}/forecast?{four}")).await?;
+        assert_eq!(purchase.status, 200);
+        let text = purchase.text();
+        let paid = "4 days of sunshine, paid by 0x";
+        assert!(text.starts_with(paid), "{four}: {text}");
+    }
+    let moved = facilitator.transfers();
+    let moved: Vec<String> = moved.iter().map(|moved| moved.amount.to_string()).collect();
+    assert_eq!(moved, ["30000"; 4]);
 
     server.abort();
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_has_a_key_pays_less_or_nothing() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let app = axum_dynamic_price::app(&X402::local().build()?)?;
+    for (key, amount) in [
+        ("partner", Some(r#""maxAmountRequired":"15000""#)),
+        ("stranger", Some(r#""maxAmountRequired":"30000""#)),
+        ("member", None),
+    ] {
+        let request = Request::get("/forecast?days=4").header("x-api-key", key);
+        let answer = app.clone().oneshot(request.body(Body::empty())?).await?;
+        let status = if amount.is_some() { 402 } else { 200 };
+        assert_eq!(answer.status(), status, "{key}");
+        let body = to_bytes(answer.into_body(), 1 << 20).await?;
+        let text = String::from_utf8_lossy(&body);
+        let said = amount.unwrap_or("4 days of sunshine, on the house");
+        assert!(text.contains(said), "{key}: {text}");
+    }
     Ok(())
 }

@@ -34,9 +34,18 @@ pub async fn tour(url: &str) -> Result<(), Error> {
     println!("   curl -i {url}");
     println!("   cargo run -p buyer -- {url}");
     println!("   {}\n", buyer.sign(&demand)?.curl(url)?);
+    let schemes = demand.offers();
+    let fixed = schemes
+        .iter()
+        .any(|offer| offer.requirements().scheme == "exact");
+    let who = if fixed {
+        "Any x402 client can pay too"
+    } else {
+        "Any x402 client that knows the scheme `upto` can pay too"
+    };
     println!(
-        "The last one carries a payment that is good once, for the next five minutes.\n\
-         Any x402 client can pay too, with any key: the network is Base Sepolia, the money is play money."
+        "The last one carries a payment that is good once, within the next three minutes.\n\
+         {who}, with any key: the network is Base Sepolia, the money is play money."
     );
     Ok(())
 }

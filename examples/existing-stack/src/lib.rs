@@ -8,9 +8,16 @@ use axum::routing::get;
 use axum::{BoxError, Router};
 use tower::ServiceBuilder;
 use tower_http::cors::{Any, CorsLayer};
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::timeout::TimeoutLayer;
-use tower_http::trace::TraceLayer;
+use tower_http::trace::{DefaultMakeSpan, TraceLayer};
 use x402_axum::{ConfigError, Payment, X402, cors};
+
+/// The headers that payments come in, in version 2 and 1 of the protocol.
+const PAYMENTS: [HeaderName; 2] = [
+    HeaderName::from_static("payment-signature"),
+    HeaderName::from_static("x-payment"),
+];
 
 async fn weather(payment: Payment) -> String {
     format!("Sunny, 24 °C. Thank you, {}!", payment.payer())
@@ -27,9 +34,12 @@ pub fn app(x402: &X402) -> Result<Router, ConfigError> {
         .allow_origin(Any)
         .allow_headers(allowed())
         .expose_headers(cors::EXPOSED_HEADERS);
+    let with_headers = DefaultMakeSpan::new().include_headers(true);
     let stack = ServiceBuilder::new()
-        // Sees challenges and answers. Payment headers are marked sensitive before they get to anybody's log.
-        .layer(TraceLayer::new_for_http())
+        // First of all: whoever reads a payment before it is spent can spend it, so no log shows one.
+        .layer(SetSensitiveRequestHeadersLayer::new(PAYMENTS))
+        // Sees challenges and answers.
+        .layer(TraceLayer::new_for_http().make_span_with(with_headers))
         // Around the price, so that pages may read challenges as well.
         .layer(pages)
         // Around the price: unpaid requests are answered however busy the handlers are, and are limited too.

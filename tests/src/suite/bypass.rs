@@ -1,5 +1,7 @@
 //! Ways around a price. There is none, because the framework's own router decides what is sold and nothing decides again.
 
+use std::net::SocketAddr;
+
 use x402_tower::money::Amount;
 use x402_tower::proto::header::PAYMENT_SIGNATURE;
 
@@ -120,6 +122,32 @@ pub async fn is_no_cheaper_neighbour<A: App>() {
     }
     let cent = Amount::from(10_000u64);
     assert!(shop.transfers().iter().all(|moved| moved.amount == cent));
+}
+
+/// Asks for the goods in every spelling, below a path of a server's own making. None gets them for nothing; whether their
+/// handler has run is for the caller to look at.
+pub async fn is_nowhere_below(address: SocketAddr, below: &str) {
+    let paths = SAME.iter().chain(&OTHERS);
+    let paths = paths.filter(|path| path.starts_with('/'));
+    let encoded = below.replacen('/', "/%2e/", 1);
+    for path in paths {
+        for target in [
+            format!("{below}{path}"),
+            format!("{below}/{path}"),
+            format!("/{below}{path}"),
+            format!("{below}/.{path}"),
+            format!("{below}/x/..{path}"),
+            format!("{below}%2F{path}"),
+            format!("{encoded}{path}"),
+        ] {
+            for method in ["GET", "HEAD", "OPTIONS"] {
+                let line = format!("{method} {target} HTTP/1.1");
+                let text = format!("{line}\r\nhost: shop.example\r\nconnection: close\r\n\r\n");
+                let answer = send_raw(address, text.as_bytes()).await;
+                assert_is_no_goods(&answer, &line);
+            }
+        }
+    }
 }
 
 /// The goods by their name, as far as every framework is concerned.

@@ -297,7 +297,7 @@ pub async fn asks_what_a_price_function_says<A: App>() {
             "/goods",
             |x402| {
                 x402.route_with(|head| async move {
-                    match head.query_parameter("size") {
+                    match head.query_parameter("size").as_deref() {
                         Some("small") => Ok(Quote::any(["$0.01"])),
                         Some("large") => Ok(Quote::any([
                             Accept::new("$0.05").network("base"),

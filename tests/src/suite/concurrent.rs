@@ -205,6 +205,8 @@ pub async fn flights_are_bounded<A: App>() {
         (again.status, again.problem().as_str()),
         (StatusCode::TOO_MANY_REQUESTS, "too_many_payments")
     );
+    assert!(again.header(http::header::RETRY_AFTER).is_some());
+    assert_eq!(again.header(PAYMENT_REQUIRED), None);
 
     let payment = shop.pay(&two, "/goods").await;
     let second = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));

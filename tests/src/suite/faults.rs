@@ -350,6 +350,33 @@ pub async fn that_refuse_after_a_loss_prove_nothing<A: App>() {
     }
 }
 
+/// An account that is empty by the time of the second try looks as if the first had emptied it. It is not known, and when
+/// there is money again it moves.
+pub async fn that_find_an_empty_account_after_a_loss_prove_nothing<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = shop(&kitchen, Wire::Process).await.open::<A>().await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let ask = || paying(request(Method::POST, "/goods", "once"), &payment);
+    shop.facilitator.on(Endpoint::Settle, [Fault::LoseRequest]);
+    let sending = tokio::spawn(crate::send(shop.address(), ask()));
+    shop.facilitator.called(Endpoint::Settle, 1).await;
+    shop.leave(&buyer, 0);
+    assert_parked(&shop.wait(sending).await, "settlement_unknown");
+    assert!(shop.facilitator.calls().settle > 1);
+    assert_parked(&shop.send(ask()).await, "settlement_unknown");
+    shop.assert_charges(0);
+
+    shop.leave(&buyer, 10_000);
+    shop.reconcile_until(Verb::Commit, 1).await;
+    let answer = shop.send(ask()).await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (StatusCode::OK, "the goods, run 1")
+    );
+    shop.assert_charges(1);
+}
+
 /// A facilitator that hangs in the middle of it is asked again in the background; the answer waits for the money.
 pub async fn that_hang_are_asked_again_later<A: App>() {
     for wire in Wire::ALL {

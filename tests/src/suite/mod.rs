@@ -112,6 +112,7 @@ macro_rules! behaviours {
                 that_say_pending_are_waited_for,
                 that_revert_have_charged_nothing,
                 that_refuse_after_a_loss_prove_nothing,
+                that_find_an_empty_account_after_a_loss_prove_nothing,
                 that_hang_are_asked_again_later,
                 that_cannot_be_reached_have_done_nothing,
                 do_not_keep_a_server_from_starting,

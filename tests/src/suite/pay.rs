@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, LOCATION};
 use http::{HeaderValue, Method, Response, StatusCode};
+use x402_tower::clock::Clock as _;
 use x402_tower::money::Amount;
 use x402_tower::price::Accept;
 use x402_tower::proto::header::{PAYMENT_REQUIRED, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE};
@@ -540,6 +541,22 @@ pub async fn wants_a_window_that_is_open_and_short<A: App>() {
         Challenge::of(&answer).error(),
         "invalid_exact_evm_payload_authorization_valid_before"
     );
+    let asked = shop.facilitator.calls().verify;
+    let now = shop.clock.now().as_secs();
+    for (valid_after, error) in [
+        (now, "invalid_exact_evm_signature"),
+        (
+            now + 1,
+            "invalid_exact_evm_payload_authorization_valid_after",
+        ),
+    ] {
+        let mut payment = buyer.payment(&shop.challenge("/goods").await);
+        payment["payload"]["authorization"]["validAfter"] = valid_after.to_string().into();
+        let answer = shop.send(paying(get("/goods"), &encode(&payment))).await;
+        assert_eq!(Challenge::of(&answer).error(), error, "{valid_after}");
+    }
+    // The time is looked at here, and the signature by the facilitator.
+    assert_eq!(shop.facilitator.calls().verify, asked + 1);
     shop.assert_charges(1);
 }
 

@@ -3,15 +3,18 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::body::{self, MessageBody as _, SizedStream};
 use actix_web::http::header::HeaderName;
+use actix_web::middleware::{Condition, NormalizePath, TrailingSlash};
 use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, StatusCode};
 use x402_actix::{Meter, Paid, Payment, Receipt, Settle};
 use x402_tests::buyer::{get, paying, request};
+use x402_tests::suite::bypass::is_nowhere_below;
 use x402_tests::{Answer, Challenge, Connection, Verb, send};
 use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
@@ -77,6 +80,54 @@ async fn scopes_and_apps_have_prices_as_well() {
 
 async fn goods(id: web::Path<u32>, _: Payment) -> String {
     format!("goods {id}")
+}
+
+static SOLD: AtomicUsize = AtomicUsize::new(0);
+
+#[x402_actix::paid("$0.01")]
+async fn sold() -> &'static str {
+    SOLD.fetch_add(1, Ordering::SeqCst);
+    "the goods"
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_way_through_scopes_leads_around_a_price() {
+    let (shop, x402) = open().await;
+    let price = x402.price("$0.01").unwrap();
+    for tidy in [false, true] {
+        let (price, x402) = (price.clone(), x402.clone());
+        let app = serve!(move || {
+            let unpaid = async || {
+                SOLD.fetch_add(1, Ordering::SeqCst);
+                "the goods"
+            };
+            let free = || web::to(async || "for nothing");
+            let goods = || web::resource(["/goods", "/goods/{rest:.*}"]);
+            let inner = web::scope("/v1").service(goods().to(sold));
+            let by_layer = goods().wrap(price.clone()).to(unpaid);
+            let of_scope = web::scope("/whole")
+                .wrap(price.clone())
+                .service(goods().to(unpaid));
+            App::new()
+                .app_data(web::Data::new(x402.clone()))
+                .wrap(Condition::new(
+                    tidy,
+                    NormalizePath::new(TrailingSlash::Always),
+                ))
+                .service(web::scope("/shop").service(inner).default_service(free()))
+                .service(web::scope("/layer").service(by_layer))
+                .service(of_scope)
+                .service(goods().to(sold))
+                .default_service(free())
+        });
+        for below in ["", "/shop/v1", "/layer", "/whole"] {
+            let goods: &'static str = format!("{below}/goods/1").leak();
+            assert_eq!(ask(&app, goods).await.status, 402, "{goods}");
+            is_nowhere_below(app.address, below).await;
+            assert_eq!(SOLD.load(Ordering::SeqCst), 0, "{below}");
+        }
+    }
+    shop.assert_charges(0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,14 +17,16 @@ use axum::{BoxError, Router};
 use futures_util::{StreamExt as _, stream};
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite;
-use tower::{ServiceBuilder, ServiceExt as _};
+use tower::{Layer as _, ServiceBuilder, ServiceExt as _};
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
+use tower_http::normalize_path::NormalizePathLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use x402_axum::cors;
 use x402_axum::local::LocalFacilitator;
-use x402_axum::{Payment, Receipt, RouterExt as _, Settle, X402};
+use x402_axum::{Meter, Payment, Receipt, RouterExt as _, Settle, X402, paid};
+use x402_tests::suite::bypass::is_nowhere_below;
 use x402_tests::{Answer, Buyer, Challenge};
 use x402_tower::testing::ManualClock;
 
@@ -166,6 +168,64 @@ async fn what_is_not_found_or_not_allowed_is_free() {
     assert_eq!(send(&app, asking("/goods")).await.status, 402);
 }
 
+static SOLD: AtomicUsize = AtomicUsize::new(0);
+
+#[paid("$0.01")]
+async fn sold() -> &'static str {
+    SOLD.fetch_add(1, Ordering::SeqCst);
+    "the goods"
+}
+
+/// However routers are put together, and whatever tidies up paths around them.
+#[tokio::test]
+async fn no_way_through_routers_leads_around_a_price() {
+    let shop = Shop::open();
+    let paid = || shop.x402.price("$0.01").unwrap();
+    let by_attribute = || any(sold);
+    let by_layer = || {
+        let unpaid = async || {
+            SOLD.fetch_add(1, Ordering::SeqCst);
+            "the goods"
+        };
+        any(unpaid.layer(paid()))
+    };
+    let goods = |handler: axum::routing::MethodRouter<X402>| {
+        Router::new()
+            .route("/goods", handler.clone())
+            .route("/goods/{*rest}", handler)
+    };
+    let free = || any(async || "for nothing");
+    let app = Router::new()
+        .nest(
+            "/shop",
+            Router::new()
+                .nest("/v1", goods(by_attribute()))
+                .fallback(free()),
+        )
+        .nest("/layer", goods(by_layer()).fallback(free()))
+        .nest_service("/service", goods(by_layer()).with_state(shop.x402.clone()))
+        .merge(goods(by_attribute()))
+        .fallback(free())
+        .with_state(shop.x402.clone());
+    for app in [
+        app.clone(),
+        Router::new().fallback_service(NormalizePathLayer::trim_trailing_slash().layer(app)),
+    ] {
+        for path in ["/shop/v1/goods", "/layer/goods", "/service/goods", "/goods"] {
+            assert_eq!(send(&app, asking(path)).await.status, 402, "{path}");
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+        for below in ["", "/shop/v1", "/layer", "/service"] {
+            is_nowhere_below(address, below).await;
+            assert_eq!(SOLD.load(Ordering::SeqCst), 0, "{below}");
+        }
+        serving.abort();
+    }
+    assert_eq!(shop.charges(), 0);
+}
+
 /// Only what is sold is behind the price: the other methods of the same path can cost something else.
 #[tokio::test]
 async fn methods_have_prices_of_their_own() {
@@ -249,6 +309,45 @@ async fn extractors_know_who_paid() {
         (StatusCode::INTERNAL_SERVER_ERROR, "")
     );
     assert_eq!(shop.charges(), charged);
+}
+
+#[tokio::test]
+async fn a_meter_is_there_where_the_price_is_a_limit() {
+    let shop = Shop::open();
+    let (limit, fixed) = (shop.x402.upto("$0.05"), shop.x402.price("$0.05"));
+    let (limit, fixed) = (limit.unwrap(), fixed.unwrap());
+    let meters = async |meter: Meter| meter.add("$0.02").map_err(|error| error.to_string());
+    let perhaps = async |meter: Option<Meter>| format!("{}", meter.is_some());
+    let app = Router::new()
+        .route("/limit/meters", get(meters).paid(limit.clone()))
+        .route("/limit/perhaps", get(perhaps).paid(limit))
+        .route("/fixed/meters", get(meters).paid(fixed.clone()))
+        .route("/fixed/perhaps", get(perhaps).paid(fixed))
+        .route("/free/meters", get(meters))
+        .route("/free/perhaps", get(perhaps));
+    // Who may settle is heard in the background, and until then nothing is offered.
+    while send(&app, asking("/limit/meters")).await.status != StatusCode::PAYMENT_REQUIRED {
+        tokio::task::yield_now().await;
+    }
+    for (path, status, text, charges) in [
+        ("/limit/meters", 200, "", &["20000"][..]),
+        ("/limit/perhaps", 200, "true", &["20000", "50000"]),
+        ("/fixed/perhaps", 200, "false", &["20000", "50000", "50000"]),
+        // A mistake of the program, which nobody pays for.
+        ("/fixed/meters", 500, "", &["20000", "50000", "50000"]),
+    ] {
+        let (_, answer) = shop.buy(&app, path).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.text()),
+            (status, text),
+            "{path}"
+        );
+        let moved = shop.facilitator.transfers();
+        let moved: Vec<_> = moved.iter().map(|moved| moved.amount.to_string()).collect();
+        assert_eq!(moved, charges, "{path}");
+    }
+    assert_eq!(send(&app, asking("/free/perhaps")).await.text(), "false");
+    assert_eq!(send(&app, asking("/free/meters")).await.status, 500);
 }
 
 /// A page on another origin can pay, whether CORS is around the price or inside of it.

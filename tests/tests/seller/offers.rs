@@ -110,3 +110,21 @@ async fn an_option_says_as_much_as_the_seller_cares_to() {
     assert_eq!(offers[0]["extra"]["memo"], Value::Null);
     assert_eq!(offers[1]["maxTimeoutSeconds"], 200);
 }
+
+/// Play money is taken where nothing else is said. Beside real money it would be a way to pay nothing.
+#[tokio::test]
+async fn a_seller_of_ones_own_is_paid_where_one_says() {
+    let local = offers(&X402::local().build().unwrap().price("$0.01").unwrap()).await;
+    assert_eq!(networks(&local), ["eip155:84532"]);
+    for (network, id) in [("base", "eip155:8453"), ("base-sepolia", "eip155:84532")] {
+        let in_code = X402::local().pay_to(network, OTHER);
+        let in_variables =
+            X402::local().from_variables([("X402_PAY_TO", format!("{network}={OTHER}"))]);
+        for builder in [in_code, in_variables] {
+            let x402 = builder.build().unwrap();
+            let offers = offers(&x402.price("$0.01").unwrap()).await;
+            assert_eq!(networks(&offers), [id]);
+            assert_eq!(offers[0]["payTo"], OTHER);
+        }
+    }
+}

@@ -2,6 +2,8 @@
 
 mod answer;
 mod call;
+mod called;
 
 pub use self::answer::Answer;
 pub use self::call::{Gated, PaidFuture, call};
+pub use self::called::Called;

@@ -23,9 +23,9 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
     let future = boxed(&answer);
     let answered = quote_spanned!(handler.output_span()=> #answer::new(#called));
     let direct = if handler.is_opaque() {
-        direct(handler, &answer, &answered)
+        direct(handler, &private, &answer, &answered)
     } else {
-        direct(handler, output, &called)
+        direct(handler, &private, output, &called)
     };
     quote! {
         #[allow(clippy::type_complexity)]
@@ -61,12 +61,18 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
 
 /// What makes `weather(…).await` work in tests.
 ///
-/// The target is a `dyn Fn`, which is not `Clone`: a function would be a handler without a price.
-fn direct(handler: &Handler, output: &TokenStream, called: &TokenStream) -> TokenStream {
+/// Whatever can be called, is `Clone`, as references are, and gives a future, would be a handler without a price. So what
+/// this gives is none, and can be awaited all the same.
+fn direct(
+    handler: &Handler,
+    private: &TokenStream,
+    output: &TokenStream,
+    called: &TokenStream,
+) -> TokenStream {
     let (name, arguments, parameters) = (&handler.name, &handler.arguments, handler.parameters());
     let (output, body) = if handler.is_async {
-        let body = quote!(::std::boxed::Box::pin(async move { #called }));
-        (boxed(output), body)
+        let body = quote!(#private::Called::new(async move { #called }));
+        (quote!(#private::Called<#output>), body)
     } else {
         (output.clone(), called.clone())
     };

@@ -250,6 +250,31 @@ mod tests {
             "`0.00000151 USDC` is finer than USDC on eip155:8453, which has 6 decimals; \
              the nearest valid price is `0.000002 USDC`"
         );
+        let dear = "9".repeat(38);
+        let musd = asset(&Network::MEGAETH, "MegaUSD");
+        assert!(
+            format!("${dear}")
+                .parse::<Price>()
+                .unwrap()
+                .amount(&usdc)
+                .is_ok()
+        );
+        let many = Asset::new(
+            Network::BASE,
+            "MANY",
+            musd.address.clone(),
+            70,
+            musd.transfer,
+        );
+        assert_eq!(
+            format!("${dear}")
+                .parse::<Price>()
+                .unwrap()
+                .amount(&many)
+                .unwrap_err()
+                .to_string(),
+            format!("`${dear}` is more than MANY on eip155:8453, which has 70 decimals, can hold")
+        );
     }
 
     #[test]

@@ -115,5 +115,32 @@ fn take(headers: &mut HeaderMap, name: &HeaderName, twice: &mut bool) -> Option<
     let mut values = headers.get_all(name).iter();
     values.next()?;
     *twice |= values.next().is_some();
-    headers.remove(name)
+    let mut payment = headers.remove(name)?;
+    // Whoever prints it, does not.
+    payment.set_sensitive(true);
+    Some(payment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payment_is_taken_out_and_is_a_secret() {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("shop.example"));
+        assert!(take_payment(&mut headers).v2.is_none());
+        for name in [PAYMENT_SIGNATURE, X_PAYMENT] {
+            headers.insert(name, HeaderValue::from_static("hunter2"));
+        }
+        let brought = take_payment(&mut headers);
+        assert_eq!(headers.len(), 1);
+        assert!(brought.v2.is_some() && brought.v1.is_some() && !brought.twice);
+        assert!(!format!("{brought:?}").contains("hunter2"), "{brought:?}");
+        for _ in 0..2 {
+            headers.append(X_PAYMENT, HeaderValue::from_static("hunter2"));
+        }
+        assert!(take_payment(&mut headers).twice);
+        assert_eq!(headers.len(), 1);
+    }
 }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -154,18 +155,84 @@ impl RequestHead {
         &self.parts.extensions
     }
 
-    /// The value of a parameter of the query, as it is written there.
-    pub fn query_parameter(&self, name: &str) -> Option<&str> {
+    /// The value of a parameter of the query, the first if there are several. Names and values are read as forms have them:
+    /// `%34` is `4`, and `+` is a blank.
+    ///
+    /// A price that is for one thing and a handler that gives another is a mistake that costs money. Where the handler reads
+    /// its parameters in some other way, read them here in the same, from the [`uri`](Self::uri).
+    pub fn query_parameter(&self, name: &str) -> Option<Cow<'_, str>> {
         let pairs = self.uri().query()?.split('&');
         pairs
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .find_map(|(own, value)| (own == name).then_some(value))
+            .find_map(|(own, value)| (decoded(own) == name).then(|| decoded(value)))
     }
+}
+
+/// What a name or a value in a query stands for.
+fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
+    }
+    let digit = |byte: Option<&u8>| byte.and_then(|&byte| char::from(byte).to_digit(16));
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        rest = behind;
+        bytes.push(match (first, digit(behind.first()), digit(behind.get(1))) {
+            (b'%', Some(high), Some(low)) => {
+                rest = &behind[2..];
+                (high << 4 | low) as u8
+            }
+            (b'+', ..) => b' ',
+            // A sign that stands before no digits stands for itself.
+            (other, ..) => *other,
+        });
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 impl fmt::Debug for RequestHead {
     /// Shows no header: some are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RequestHead({} {})", self.method(), self.uri())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameter(query: &str, name: &str) -> Option<String> {
+        let uri = format!("/goods?{query}").parse().unwrap();
+        let head = RequestHead::new(Method::GET, uri, HeaderMap::new(), Extensions::default());
+        let found = head.query_parameter(name);
+        found.map(|value| value.to_string())
+    }
+
+    /// A handler that reads `%34` as `4` must not be sold at the price of something else.
+    #[test]
+    fn a_parameter_means_to_the_price_what_it_means_to_the_handler() {
+        for query in [
+            "days=4",
+            "days=%34",
+            "%64ays=4",
+            "d%61y%73=%34&days=1",
+            "x&days=4&days=1",
+            "&&days=4",
+        ] {
+            assert_eq!(parameter(query, "days").as_deref(), Some("4"), "{query}");
+        }
+        for (query, value) in [
+            ("a+b=c+d%2Be", "c d+e"),
+            ("a%20b=%C3%a9", "é"),
+            ("a+b=%ff%", "\u{fffd}%"),
+            ("a+b=%zz%4", "%zz%4"),
+            ("a+b=%25+34", "% 34"),
+            ("a+b=x=y", "x=y"),
+            ("a+b", ""),
+        ] {
+            assert_eq!(parameter(query, "a b").as_deref(), Some(value), "{query}");
+        }
+        assert_eq!(parameter("Days=4&day=4&days%00=4", "days"), None);
     }
 }

@@ -33,6 +33,8 @@ use crate::till::{AllTerms, Limits, Origin, Till};
 pub struct Builder<L = GateLayer> {
     pub(super) facilitator: Option<Result<SharedFacilitator, String>>,
     pub(super) payees: Vec<(String, String)>,
+    /// Who is paid, and where, if nobody is named.
+    stand_in: Option<(&'static str, &'static str)>,
     origin: Option<Result<Origin, String>>,
     pub(super) registry: Registry,
     schemes: Vec<Arc<dyn Scheme>>,
@@ -56,6 +58,7 @@ impl<L: From<GateLayer>> Builder<L> {
         Self {
             facilitator: None,
             payees: Vec::new(),
+            stand_in: None,
             origin: None,
             registry: Registry::new(),
             schemes: Vec::new(),
@@ -84,6 +87,13 @@ impl<L: From<GateLayer>> Builder<L> {
     /// Who is paid on a network, named in any spelling: one line for each network that the seller is paid on. Needed.
     pub fn pay_to(mut self, network: impl Into<String>, address: impl Into<String>) -> Self {
         self.payees.push((network.into(), address.into()));
+        self
+    }
+
+    /// Who is paid on a network as long as nobody else is, anywhere.
+    #[cfg(feature = "local")]
+    pub(super) const fn stand_in(mut self, network: &'static str, address: &'static str) -> Self {
+        self.stand_in = Some((network, address));
         self
     }
 
@@ -372,7 +382,12 @@ impl<L: From<GateLayer>> Builder<L> {
 
     fn payees(&self, problems: &mut Vec<String>) -> Vec<(Network, Address)> {
         let mut payees: Vec<(Network, Address)> = Vec::new();
-        for (network, address) in &self.payees {
+        let named = self
+            .payees
+            .iter()
+            .map(|(network, address)| (&**network, &**address));
+        let stand_in = self.stand_in.filter(|_| self.payees.is_empty());
+        for (network, address) in named.chain(stand_in) {
             let network = match self.registry.network(network) {
                 Ok(network) => network,
                 Err(error) => {
@@ -388,7 +403,7 @@ impl<L: From<GateLayer>> Builder<L> {
                 Err(error) => problems.push(format!("the payee on {network}: {error}")),
             }
         }
-        if self.payees.is_empty() {
+        if self.payees.is_empty() && stand_in.is_none() {
             problems.push("nobody is paid: say `.pay_to(network, address)`".to_owned());
         }
         payees

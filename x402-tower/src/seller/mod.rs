@@ -44,7 +44,8 @@ impl<L: From<GateLayer>> Seller<L> {
     }
 
     /// Sets up a seller who is paid in play money by a [facilitator in the process](crate::local::LocalFacilitator), on
-    /// Base Sepolia, into nobody's account. Anything can be said otherwise before it is built.
+    /// Base Sepolia, into nobody's account. Anything can be said otherwise before it is built: with a
+    /// [`Builder::pay_to`] of one's own, one is paid there and nowhere else.
     ///
     /// ```
     /// use x402_tower::X402;
@@ -61,7 +62,7 @@ impl<L: From<GateLayer>> Seller<L> {
     pub fn local() -> Builder<L> {
         Builder::new()
             .facilitator(crate::local::LocalFacilitator::new())
-            .pay_to("base-sepolia", "0x000000000000000000000000000000000000dEaD")
+            .stand_in("base-sepolia", "0x000000000000000000000000000000000000dEaD")
             .trust_host(false)
     }
 

@@ -280,7 +280,7 @@ fn what_is_unknown_finds_its_word() {
     bad("accepts(\"$0.01\", pay = \"x\")", &["did you mean `pay_to"]);
     bad(
         "accepts(\"$0.01\", extra(\"a\", 1))",
-        &["cannot be said in an attribute"],
+        &["x402.price(Accept::new(\"$0.01\").extra(…))"],
     );
     // All of it at once.
     bad(

@@ -35,14 +35,16 @@ const WORDS: &[(&str, &str)] = &[
 pub(super) const OF_OPTIONS: [&str; 5] = ["price", "upto", "network", "scheme", "pay_to"];
 
 /// What routes have, and literals cannot say.
-const OF_LAYERS: [&str; 6] = [
+const OF_LAYERS: [&str; 5] = [
     "free_when",
     "charge_when",
     "distinguish_by",
     "extension",
-    "extra",
     "unconfirmed_up_to",
 ];
+
+/// What options have, and literals cannot say.
+const OF_ACCEPT: &str = "extra";
 
 /// How an argument is written.
 pub(super) fn example(word: &str) -> &'static str {
@@ -55,12 +57,18 @@ pub(super) fn example(word: &str) -> &'static str {
 /// Says that there is no such argument, and which was meant.
 pub(super) fn unknown(argument: &Argument, name: &Ident, errors: &mut Errors) {
     let text = word(name);
-    if OF_LAYERS.contains(&text.as_str()) {
+    let made_by = if OF_LAYERS.contains(&text.as_str()) {
+        Some(format!("x402.route(\"$0.01\").{text}(…).build()"))
+    } else if text == OF_ACCEPT {
+        Some(format!("x402.price(Accept::new(\"$0.01\").{text}(…))"))
+    } else {
+        None
+    };
+    if let Some(made_by) = made_by {
         errors.at(
             name,
             format!(
-                "`{text}` cannot be said in an attribute: put a layer on the route instead, \
-                 made by `x402.route(\"$0.01\").{text}(…).build()`"
+                "`{text}` cannot be said in an attribute: put a layer on the route instead, made by `{made_by}`"
             ),
         );
         return;
