@@ -437,18 +437,14 @@ pub async fn is_bounded<A: App>() {
         payment["padding"] = "x".repeat(missing).into();
         encode(&payment)
     };
-    let answer = shop.send(paying(get("/goods"), &padded(17 * 1024))).await;
-    assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-    for bytes in [100 * 1024, 1 << 20] {
-        // A server may hang up on what is larger than all that it reads.
-        let answer = crate::try_send(shop.address(), paying(get("/goods"), &padded(bytes))).await;
-        if let Ok(answer) = answer {
-            assert_eq!(
-                answer.status,
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "{bytes}"
-            );
-        }
+    for bytes in [17 << 10, 100 << 10] {
+        let answer = shop.send(paying(get("/goods"), &padded(bytes))).await;
+        assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    // A server may hang up on what is larger than all that it reads.
+    let answer = crate::try_send(shop.address(), paying(get("/goods"), &padded(1 << 20))).await;
+    if let Ok(answer) = answer {
+        assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
     shop.assert_charges(0);
     assert_eq!(
