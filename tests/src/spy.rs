@@ -1,4 +1,6 @@
 use std::fmt;
+use std::future::Future as _;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,6 +25,8 @@ struct Inner {
     /// Whose answers are held back.
     held: Mutex<Option<Verb>>,
     let_go: Notify,
+    /// How many of those who asked for what is held back have left.
+    left: AtomicUsize,
 }
 
 /// What was written down.
@@ -63,6 +67,7 @@ impl Spy {
             fail_commits: AtomicUsize::new(0),
             held: Mutex::default(),
             let_go: Notify::new(),
+            left: AtomicUsize::new(0),
         }))
     }
 
@@ -83,15 +88,14 @@ impl Spy {
 
     /// Waits until any of this has been written down so many times.
     pub async fn wait_for_any(&self, verbs: &[Verb], times: usize) {
+        let counted = |seen: &[Verb]| seen.iter().filter(|seen| verbs.contains(seen)).count();
+        self.wait(|| counted(&self.seen()) >= times).await;
+    }
+
+    async fn wait(&self, until: impl Fn() -> bool) {
         loop {
             let more = self.0.more.notified();
-            if self
-                .seen()
-                .iter()
-                .filter(|seen| verbs.contains(seen))
-                .count()
-                >= times
-            {
+            if until() {
                 return;
             }
             more.await;
@@ -108,7 +112,7 @@ impl Spy {
         self.0.fail_commits.store(times, Ordering::SeqCst);
     }
 
-    /// Does what it is asked and holds back the answer, for claims or for reruns.
+    /// Does what it is asked and holds back the answer: for claims, reruns, and what settlements begin and end with.
     pub fn hold(&self, verb: Verb) {
         *self.0.held.lock().unwrap() = Some(verb);
     }
@@ -119,12 +123,29 @@ impl Spy {
         self.0.let_go.notify_waiters();
     }
 
+    /// Waits until so many of those who asked for what is held back have left.
+    pub async fn wait_left(&self, times: usize) {
+        self.wait(|| self.0.left.load(Ordering::SeqCst) >= times)
+            .await;
+    }
+
     async fn answer(&self, verb: Verb) {
-        let go = self.0.let_go.notified();
+        let mut go = pin!(self.0.let_go.notified());
         self.note(verb);
-        if *self.0.held.lock().unwrap() == Some(verb) {
-            go.await;
+        if *self.0.held.lock().unwrap() != Some(verb) {
+            return;
         }
+        // Whoever asked has left when somebody else waits for the answer, or nobody does.
+        let asked = tokio::task::try_id();
+        let mut asking = Asking(Some(self));
+        std::future::poll_fn(|cx| {
+            if tokio::task::try_id() != asked {
+                drop(Asking(asking.0.take()));
+            }
+            go.as_mut().poll(cx)
+        })
+        .await;
+        asking.0 = None;
     }
 
     fn check(&self) -> Result<(), LedgerError> {
@@ -144,6 +165,18 @@ impl Spy {
             self.note(verb);
         }
         fenced
+    }
+}
+
+/// Somebody who waits for what is held back.
+struct Asking<'a>(Option<&'a Spy>);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if let Some(Spy(inner)) = self.0 {
+            inner.left.fetch_add(1, Ordering::SeqCst);
+            inner.more.notify_waiters();
+        }
     }
 }
 
@@ -176,7 +209,10 @@ impl Ledger for Spy {
     ) -> Result<Fenced, LedgerError> {
         self.check()?;
         let fenced = self.0.ledger.begin_settlement(token, parked, lease).await?;
-        Ok(self.note_done(fenced, Verb::Begin))
+        if fenced == Fenced::Done {
+            self.answer(Verb::Begin).await;
+        }
+        Ok(fenced)
     }
 
     async fn abandon(&self, token: &Token) -> Result<Fenced, LedgerError> {
@@ -195,7 +231,10 @@ impl Ledger for Spy {
             return Err(LedgerError::unavailable("the disk is full"));
         }
         let fenced = self.0.ledger.commit(token, settled).await?;
-        Ok(self.note_done(fenced, Verb::Commit))
+        if fenced == Fenced::Done {
+            self.answer(Verb::Commit).await;
+        }
+        Ok(fenced)
     }
 
     async fn park(&self, token: &Token, parked: &Arc<Parked>) -> Result<Fenced, LedgerError> {

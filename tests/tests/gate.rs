@@ -17,10 +17,8 @@ use tower::limit::ConcurrencyLimit;
 use tower::load_shed::LoadShed;
 use tower::{Layer as _, Service, ServiceBuilder, service_fn};
 use tower_test::mock;
-use x402_tests::{Spy, Verb};
 use x402_tower::X402;
 use x402_tower::gate::{GateLayer, RequestBody, ResponseBody};
-use x402_tower::ledger::MemoryLedger;
 use x402_tower::local::Wallet;
 use x402_tower::proto::header::{
     PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, decode, encode,
@@ -359,39 +357,6 @@ impl<F: Future> Polled<F> {
         self.0
             .as_mut()
             .poll(&mut Context::from_waker(std::task::Waker::noop()))
-    }
-}
-
-/// A ledger may have done what it was asked, though nobody waits for its answer any more.
-#[tokio::test]
-async fn what_the_ledger_gave_to_nobody_is_given_back() {
-    let ledger = Spy::new(MemoryLedger::builder().build());
-    let x402 = X402::local()
-        .ledger(ledger.clone())
-        .most_kept_answer_bytes(0);
-    let gate = x402.build().unwrap().price("$0.01").unwrap();
-    let mut service = gate.layer(service_fn(goods::<RequestBody<Empty<Bytes>>>));
-    let challenge = ask(&mut service, unpaid()).await;
-    let request = paid(&challenge, &Wallet::from_seed(1));
-    for (verb, given_back) in [
-        (Verb::Claim, Verb::Release),
-        (Verb::Rerun, Verb::Undelivered),
-    ] {
-        ledger.hold(verb);
-        {
-            let mut leaving = Box::pin(service.call(request.clone()));
-            while ledger.count(verb) == 0 {
-                assert!(futures_util::poll!(leaving.as_mut()).is_pending());
-                tokio::task::yield_now().await;
-            }
-        }
-        ledger.let_go();
-        ledger.wait_for(given_back, 1).await;
-        // Nobody has to wait for a lease.
-        let answer = ask(&mut service, request.clone()).await;
-        assert_eq!(answer.status(), StatusCode::OK);
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(body, "the goods");
     }
 }
 

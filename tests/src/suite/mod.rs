@@ -78,6 +78,7 @@ macro_rules! behaviours {
                 while_the_answer_is_read,
                 or_answers_that_break_off,
                 before_the_end_of_a_large_answer,
+                while_the_ledger_answers,
                 while_waiting_for_another,
             ];
             owed: [
