@@ -28,6 +28,7 @@ macro_rules! behaviours {
                 says_in_v1_only_what_v1_can_say,
                 is_not_for_requests_that_are_free,
                 asks_what_a_price_function_says,
+                names_the_server_that_is_asked,
             ];
             pay: [
                 serves_and_charges_once,
@@ -65,6 +66,7 @@ macro_rules! behaviours {
             ];
             repeat: [
                 gets_the_kept_answer,
+                is_the_same_by_http_2,
                 gets_nothing_without_the_reference,
                 can_be_paid_without_a_reference,
                 is_for_the_same_body,

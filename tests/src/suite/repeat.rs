@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::header::{AGE, SET_COOKIE};
+use http::header::{AGE, HOST, SET_COOKIE};
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 use x402_tower::cors::REPLAYED;
@@ -12,6 +12,44 @@ use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::buyer::{encode, get, paying, request};
 use crate::{App, Challenge, Kitchen, Shop, Verb, body};
+
+/// A request is the same one by HTTP/2, and another one to another server.
+pub async fn is_the_same_by_http_2<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .seller(|builder| builder.trust_host(true))
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    for (i, method) in [Method::GET, Method::POST].into_iter().enumerate() {
+        let payment = shop.pay(&buyer, "/goods").await;
+        let ask = || paying(request(method.clone(), "/goods", "an order"), &payment);
+        let first = shop.send_http2("shop.example", ask()).await;
+        assert_eq!(first.status, StatusCode::OK, "{first:?}");
+        assert!(first.receipt().success);
+        shop.ledger.wait_for(Verb::Delivered, i + 1).await;
+
+        let other = shop.send_http2("other.example", ask()).await;
+        assert_eq!(
+            (other.status, other.problem().as_str()),
+            (StatusCode::CONFLICT, "payment_for_other_request")
+        );
+        let mut hosted = ask();
+        let name = HeaderValue::from_static("shop.example");
+        hosted.headers_mut().insert(HOST, name);
+        for again in [
+            shop.send_http2("shop.example", ask()).await,
+            shop.send(hosted).await,
+        ] {
+            assert_eq!(again.status, StatusCode::OK, "{method} {again:?}");
+            assert_eq!(again.header(REPLAYED), Some("true"));
+            assert_eq!(again.text(), first.text());
+        }
+        assert_eq!(kitchen.started(), i + 1);
+        shop.assert_charges(i + 1);
+    }
+}
 
 /// Whoever comes again with the payment and its reference gets the same answer.
 pub async fn gets_the_kept_answer<A: App>() {
