@@ -92,6 +92,8 @@ macro_rules! behaviours {
                 are_the_only_ones_to_be_served,
                 are_served_what_they_asked_for,
                 are_found_by_what_was_ordered,
+                may_order_something_else_meanwhile,
+                buy_anew_what_was_delivered_meanwhile,
                 are_told_if_nothing_is_left,
                 may_buy_twice_at_once,
             ];
