@@ -49,6 +49,7 @@ macro_rules! behaviours {
             ];
             tamper: [
                 is_refused_whatever_was_changed,
+                is_for_any_resource_unless_the_seller_is_strict,
                 is_one_payment_in_every_spelling,
                 conflicts_with_the_payment_that_it_was,
                 is_told_from_no_payment_at_all,
