@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use x402_tower::ledger::{
     Claim, Claimed, Due, Fenced, Found, Handed, Identity, Ledger, LedgerError, MemoryLedger,
     Parked, Release, Rerun, Settled, Token, Unresolved,
@@ -117,7 +118,12 @@ impl Spy {
         *self.0.held.lock().unwrap() = Some(verb);
     }
 
-    /// Lets the answers go that are held back.
+    /// Takes time to give payments back: nothing of it is done before it may go on.
+    pub fn hold_releases(&self) {
+        *self.0.held.lock().unwrap() = Some(Verb::Release);
+    }
+
+    /// Lets go what is held back.
     pub fn let_go(&self) {
         *self.0.held.lock().unwrap() = None;
         self.0.let_go.notify_waiters();
@@ -130,8 +136,13 @@ impl Spy {
     }
 
     async fn answer(&self, verb: Verb) {
-        let mut go = pin!(self.0.let_go.notified());
+        let go = self.0.let_go.notified();
         self.note(verb);
+        self.hold_back(verb, go).await;
+    }
+
+    async fn hold_back(&self, verb: Verb, go: Notified<'_>) {
+        let mut go = pin!(go);
         if *self.0.held.lock().unwrap() != Some(verb) {
             return;
         }
@@ -245,6 +256,8 @@ impl Ledger for Spy {
 
     async fn release(&self, token: &Token, release: Release) -> Result<Fenced, LedgerError> {
         self.check()?;
+        self.hold_back(Verb::Release, self.0.let_go.notified())
+            .await;
         let fenced = self.0.ledger.release(token, release).await?;
         let verb = if release == Release::Aborted {
             Verb::Abort
