@@ -83,6 +83,7 @@ pub async fn while_the_money_moves<A: App>() {
         (Method::GET, "/goods", 2),
         (Method::POST, "/goods", 3),
         (Method::GET, "/before", 4),
+        (Method::POST, "/before", 5),
     ]
     .into_iter()
     .enumerate()

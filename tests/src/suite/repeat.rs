@@ -213,32 +213,44 @@ pub async fn is_for_the_same_body<A: App>() {
         assert!(answer.receipt().success);
     }
 
+    // No body is not the same as some.
+    let payment = shop.pay(&buyer, "/read").await;
+    assert_eq!(
+        shop.send(post("/read", "", &payment)).await.text(),
+        "run 2: "
+    );
+    shop.ledger.wait_for(Verb::Delivered, 2).await;
+    let answer = shop.send(post("/read", "abcdef", &payment)).await;
+    assert_eq!(answer.problem(), "payment_for_other_request");
+
     // A handler that does not look at the body answers alike whatever it is.
     let payment = shop.pay(&buyer, "/ignore").await;
     assert_eq!(
         shop.send(post("/ignore", "abc", &payment)).await.text(),
-        "the goods, run 2"
+        "the goods, run 3"
     );
-    shop.ledger.wait_for(Verb::Delivered, 2).await;
-    assert_eq!(
-        shop.send(post("/ignore", "xyz", &payment)).await.text(),
-        "the goods, run 2"
-    );
+    shop.ledger.wait_for(Verb::Delivered, 3).await;
+    for other in ["xyz", ""] {
+        assert_eq!(
+            shop.send(post("/ignore", other, &payment)).await.text(),
+            "the goods, run 3"
+        );
+    }
 
     // A payment that is bound to its body is bound to all of it.
     let payment = shop.pay(&buyer, "/bound").await;
     assert_eq!(
         shop.send(post("/bound", "abc", &payment)).await.text(),
-        "the goods, run 3"
+        "the goods, run 4"
     );
-    shop.ledger.wait_for(Verb::Delivered, 3).await;
+    shop.ledger.wait_for(Verb::Delivered, 4).await;
     assert_eq!(
         shop.send(post("/bound", "abc", &payment)).await.text(),
-        "the goods, run 3"
+        "the goods, run 4"
     );
     let answer = shop.send(post("/bound", "xyz", &payment)).await;
     assert_eq!(answer.problem(), "payment_for_other_request");
-    shop.assert_charges(3);
+    shop.assert_charges(4);
 }
 
 /// A known payment is answered whatever the price has become since, and though it cannot be said any more.
