@@ -22,7 +22,8 @@ struct Inner {
     seen: Mutex<Vec<Verb>>,
     more: Notify,
     broken: AtomicBool,
-    fail_commits: AtomicUsize,
+    /// What goes wrong next, and how often.
+    trouble: Mutex<Option<(Verb, usize, Trouble)>>,
     /// Whose answers are held back.
     held: Mutex<Option<Verb>>,
     let_go: Notify,
@@ -57,6 +58,12 @@ pub enum Verb {
     GiveUp,
 }
 
+#[derive(Clone, Copy)]
+enum Trouble {
+    Fails,
+    Lost,
+}
+
 impl Spy {
     /// Watches a ledger.
     pub fn new(ledger: MemoryLedger) -> Self {
@@ -65,7 +72,7 @@ impl Spy {
             seen: Mutex::default(),
             more: Notify::new(),
             broken: AtomicBool::new(false),
-            fail_commits: AtomicUsize::new(0),
+            trouble: Mutex::default(),
             held: Mutex::default(),
             let_go: Notify::new(),
             left: AtomicUsize::new(0),
@@ -108,9 +115,14 @@ impl Spy {
         self.0.broken.store(broken, Ordering::SeqCst);
     }
 
-    /// Fails to write down the next so many commits.
-    pub fn fail_commits(&self, times: usize) {
-        self.0.fail_commits.store(times, Ordering::SeqCst);
+    /// Fails to write down the next so many beginnings or commits.
+    pub fn fail(&self, verb: Verb, times: usize) {
+        *self.0.trouble.lock().unwrap() = Some((verb, times, Trouble::Fails));
+    }
+
+    /// Has given the payment to somebody else, when the next settlement begins or is committed.
+    pub fn lose(&self, verb: Verb) {
+        *self.0.trouble.lock().unwrap() = Some((verb, 1, Trouble::Lost));
     }
 
     /// Does what it is asked and holds back the answer: for claims, reruns, and what settlements begin and end with.
@@ -163,6 +175,19 @@ impl Spy {
         match self.0.broken.load(Ordering::SeqCst) {
             true => Err(LedgerError::unavailable("the database at 10.0.0.7 is down")),
             false => Ok(()),
+        }
+    }
+
+    fn trouble(&self, with: Verb) -> Result<Option<Fenced>, LedgerError> {
+        match &mut *self.0.trouble.lock().unwrap() {
+            Some((verb, times @ 1.., trouble)) if *verb == with => {
+                *times -= 1;
+                match trouble {
+                    Trouble::Fails => Err(LedgerError::unavailable("the disk is full")),
+                    Trouble::Lost => Ok(Some(Fenced::Lost)),
+                }
+            }
+            _ => Ok(None),
         }
     }
 
@@ -219,6 +244,9 @@ impl Ledger for Spy {
         lease: Duration,
     ) -> Result<Fenced, LedgerError> {
         self.check()?;
+        if let Some(fenced) = self.trouble(Verb::Begin)? {
+            return Ok(fenced);
+        }
         let fenced = self.0.ledger.begin_settlement(token, parked, lease).await?;
         if fenced == Fenced::Done {
             self.answer(Verb::Begin).await;
@@ -234,12 +262,8 @@ impl Ledger for Spy {
 
     async fn commit(&self, token: &Token, settled: &Settled) -> Result<Fenced, LedgerError> {
         self.check()?;
-        let failing = self
-            .0
-            .fail_commits
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-        if failing.is_ok() {
-            return Err(LedgerError::unavailable("the disk is full"));
+        if let Some(fenced) = self.trouble(Verb::Commit)? {
+            return Ok(fenced);
         }
         let fenced = self.0.ledger.commit(token, settled).await?;
         if fenced == Fenced::Done {

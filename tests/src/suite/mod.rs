@@ -68,6 +68,7 @@ macro_rules! behaviours {
             repeat: [
                 gets_the_kept_answer,
                 is_the_same_by_http_2,
+                is_known_as_long_as_it_could_be_used,
                 gets_nothing_without_the_reference,
                 can_be_paid_without_a_reference,
                 is_for_the_same_body,
@@ -96,6 +97,7 @@ macro_rules! behaviours {
                 may_order_something_else_meanwhile,
                 buy_anew_what_was_delivered_meanwhile,
                 are_told_if_nothing_is_left,
+                are_told_if_nothing_is_left_in_the_end,
                 may_buy_twice_at_once,
             ];
             faults: [
@@ -106,8 +108,10 @@ macro_rules! behaviours {
                 that_lose_answers_are_caught_by_a_witness,
                 may_be_the_buyers_doing,
                 that_say_pending_are_waited_for,
+                that_say_pending_may_fall_silent,
                 that_revert_have_charged_nothing,
                 that_refuse_after_a_loss_prove_nothing,
+                that_refuse_after_another_look_prove_nothing,
                 that_hang_are_asked_again_later,
                 that_cannot_be_reached_have_done_nothing,
                 do_not_keep_a_server_from_starting,
@@ -133,6 +137,8 @@ macro_rules! behaviours {
                 that_are_full_take_no_more,
                 that_are_down_let_nothing_through,
                 that_go_down_stop_settlements,
+                that_cannot_begin_give_the_payment_back,
+                that_gave_a_payment_to_somebody_else,
                 that_cannot_commit_learn_it_later,
                 are_closed_by_draining,
                 that_are_open_are_told_by_draining,

@@ -352,6 +352,33 @@ pub async fn are_told_if_nothing_is_left<A: App>() {
     assert_eq!(shop.events(), ["settled", "owed refund"]);
 }
 
+/// They are told the same if it was not known for a while whether the money had moved.
+pub async fn are_told_if_nothing_is_left_in_the_end<A: App>() {
+    let kitchen = Kitchen::open();
+    let unkept = kitchen.cook(|_, _| Ok(http::Response::new(crate::pieces(16 << 20, true))));
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), unkept)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let ask = |payment: &_| paying(request(Method::POST, "/goods", ""), payment);
+    let payment = shop.pay(&buyer, "/goods").await;
+    shop.facilitator.on(Endpoint::Settle, [Fault::Pending(8)]);
+    let first = shop.send_and_wait(ask(&payment)).await;
+    assert_eq!(first.status, StatusCode::SERVICE_UNAVAILABLE);
+    shop.reconcile_until(Verb::Commit, 1).await;
+    for payment in [payment, shop.pay(&buyer, "/goods").await] {
+        let answer = shop.send(ask(&payment)).await;
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (StatusCode::GONE, "answer_gone")
+        );
+        assert_eq!(answer.receipt().transaction, first.receipt().transaction);
+    }
+    assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
+}
+
 /// Two purchases at once are two purchases.
 pub async fn may_buy_twice_at_once<A: App>() {
     let kitchen = Kitchen::waiting();

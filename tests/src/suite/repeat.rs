@@ -13,6 +13,24 @@ use x402_tower::proto::header::PAYMENT_REQUIRED;
 use crate::buyer::{encode, get, paying, request};
 use crate::{App, Challenge, Kitchen, Shop, Verb, body};
 
+/// A payment that is good for longer than usual is remembered for longer.
+pub async fn is_known_as_long_as_it_could_be_used<A: App>() {
+    let shop = Shop::simple::<A>().await;
+    let mut challenge = shop.challenge("/goods").await;
+    challenge.v2.accepts[0].max_timeout_seconds = 3600;
+    let mut payment = shop.buyer(1).payment(&challenge);
+    payment["accepted"]["maxTimeoutSeconds"] = 300.into();
+    let payment = encode(&payment);
+    for replayed in [None, Some("true")] {
+        let answer = shop.send(paying(get("/goods"), &payment)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        assert_eq!(answer.header(REPLAYED), replayed);
+        shop.ledger.wait_for(Verb::Delivered, 1).await;
+        shop.clock.advance(Duration::from_secs(3500));
+    }
+    shop.assert_charges(1);
+}
+
 /// A request is the same one by HTTP/2, and another one to another server.
 pub async fn is_the_same_by_http_2<A: App>() {
     let kitchen = Kitchen::open();
