@@ -3,8 +3,8 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -73,6 +73,28 @@ pub async fn try_send(
         headers: parts.headers,
         body,
     })
+}
+
+/// Sends a request by HTTP/2 on a connection of its own, to a server of this name.
+pub async fn send_http2(address: SocketAddr, name: &str, request: Request<Bytes>) -> Answer {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let mut request = request.map(Full::new);
+    let url = format!("http://{name}{}", request.uri());
+    *request.uri_mut() = url.parse().unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    drop(sender);
+    connection.abort();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body,
+    }
 }
 
 /// Sends what is no proper request, perhaps, and gets all that comes back until the server hangs up.

@@ -26,7 +26,7 @@ pub use self::app::{
     App, BoxError, Handler, Route, Running, Stop, TestBody, body, handler, pieces,
 };
 pub use self::buyer::{Buyer, Challenge};
-pub use self::client::{Answer, Connection, send, send_raw, try_send};
+pub use self::client::{Answer, Connection, send, send_http2, send_raw, try_send};
 pub use self::kitchen::Kitchen;
 pub use self::shop::{Shop, ShopBuilder, Wire};
 pub use self::spy::{Spy, Verb};

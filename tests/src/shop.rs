@@ -17,6 +17,7 @@ use x402_tower::{Builder, RouteBuilder, X402};
 use crate::buyer::{get, paying};
 use crate::{
     Answer, App, Buyer, Challenge, Handler, Route, Running, Spy, Verb, body, handler, send,
+    send_http2,
 };
 
 /// A seller on some network, with routes, a facilitator and a ledger that are looked at, and a clock that stands still.
@@ -161,6 +162,11 @@ impl Shop {
     /// Sends a request.
     pub async fn send(&self, request: Request<Bytes>) -> Answer {
         send(self.address(), request).await
+    }
+
+    /// Sends a request by HTTP/2, to a server of this name.
+    pub async fn send_http2(&self, name: &str, request: Request<Bytes>) -> Answer {
+        send_http2(self.address(), name, request).await
     }
 
     /// Asks what something costs.

@@ -1,9 +1,12 @@
 use std::fmt;
+use std::future::Future as _;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use x402_tower::ledger::{
     Claim, Claimed, Due, Fenced, Found, Handed, Identity, Ledger, LedgerError, MemoryLedger,
     Parked, Release, Rerun, Settled, Token, Unresolved,
@@ -19,10 +22,13 @@ struct Inner {
     seen: Mutex<Vec<Verb>>,
     more: Notify,
     broken: AtomicBool,
-    fail_commits: AtomicUsize,
+    /// What goes wrong next, and how often.
+    trouble: Mutex<Option<(Verb, usize, Trouble)>>,
     /// Whose answers are held back.
     held: Mutex<Option<Verb>>,
     let_go: Notify,
+    /// How many of those who asked for what is held back have left.
+    left: AtomicUsize,
 }
 
 /// What was written down.
@@ -54,6 +60,12 @@ pub enum Verb {
     GiveUp,
 }
 
+#[derive(Clone, Copy)]
+enum Trouble {
+    Fails,
+    Lost,
+}
+
 impl Spy {
     /// Watches a ledger.
     pub fn new(ledger: MemoryLedger) -> Self {
@@ -62,9 +74,10 @@ impl Spy {
             seen: Mutex::default(),
             more: Notify::new(),
             broken: AtomicBool::new(false),
-            fail_commits: AtomicUsize::new(0),
+            trouble: Mutex::default(),
             held: Mutex::default(),
             let_go: Notify::new(),
+            left: AtomicUsize::new(0),
         };
         Self(Arc::new(inner), Arc::default())
     }
@@ -96,15 +109,14 @@ impl Spy {
 
     /// Waits until any of this has been written down so many times.
     pub async fn wait_for_any(&self, verbs: &[Verb], times: usize) {
+        let counted = |seen: &[Verb]| seen.iter().filter(|seen| verbs.contains(seen)).count();
+        self.wait(|| counted(&self.seen()) >= times).await;
+    }
+
+    async fn wait(&self, until: impl Fn() -> bool) {
         loop {
             let more = self.0.more.notified();
-            if self
-                .seen()
-                .iter()
-                .filter(|seen| verbs.contains(seen))
-                .count()
-                >= times
-            {
+            if until() {
                 return;
             }
             more.await;
@@ -116,28 +128,60 @@ impl Spy {
         self.0.broken.store(broken, Ordering::SeqCst);
     }
 
-    /// Fails to write down the next so many commits.
-    pub fn fail_commits(&self, times: usize) {
-        self.0.fail_commits.store(times, Ordering::SeqCst);
+    /// Fails to write down the next so many beginnings or commits.
+    pub fn fail(&self, verb: Verb, times: usize) {
+        *self.0.trouble.lock().unwrap() = Some((verb, times, Trouble::Fails));
     }
 
-    /// Does what it is asked and holds back the answer, for claims or for reruns.
+    /// Has given the payment to somebody else, when the next settlement begins or is committed.
+    pub fn lose(&self, verb: Verb) {
+        *self.0.trouble.lock().unwrap() = Some((verb, 1, Trouble::Lost));
+    }
+
+    /// Does what it is asked and holds back the answer: for claims, reruns, and what settlements begin and end with.
     pub fn hold(&self, verb: Verb) {
         *self.0.held.lock().unwrap() = Some(verb);
     }
 
-    /// Lets the answers go that are held back.
+    /// Takes time to give payments back: nothing of it is done before it may go on.
+    pub fn hold_releases(&self) {
+        *self.0.held.lock().unwrap() = Some(Verb::Release);
+    }
+
+    /// Lets go what is held back.
     pub fn let_go(&self) {
         *self.0.held.lock().unwrap() = None;
         self.0.let_go.notify_waiters();
     }
 
+    /// Waits until so many of those who asked for what is held back have left.
+    pub async fn wait_left(&self, times: usize) {
+        self.wait(|| self.0.left.load(Ordering::SeqCst) >= times)
+            .await;
+    }
+
     async fn answer(&self, verb: Verb) {
         let go = self.0.let_go.notified();
         self.note(verb);
-        if *self.0.held.lock().unwrap() == Some(verb) {
-            go.await;
+        self.hold_back(verb, go).await;
+    }
+
+    async fn hold_back(&self, verb: Verb, go: Notified<'_>) {
+        let mut go = pin!(go);
+        if *self.0.held.lock().unwrap() != Some(verb) {
+            return;
         }
+        // Whoever asked has left when somebody else waits for the answer, or nobody does.
+        let asked = tokio::task::try_id();
+        let mut asking = Asking(Some(self));
+        std::future::poll_fn(|cx| {
+            if tokio::task::try_id() != asked {
+                drop(Asking(asking.0.take()));
+            }
+            go.as_mut().poll(cx)
+        })
+        .await;
+        asking.0 = None;
     }
 
     async fn check(&self) -> Result<(), LedgerError> {
@@ -147,6 +191,19 @@ impl Spy {
         match self.0.broken.load(Ordering::SeqCst) {
             true => Err(LedgerError::unavailable("the database at 10.0.0.7 is down")),
             false => Ok(()),
+        }
+    }
+
+    fn trouble(&self, with: Verb) -> Result<Option<Fenced>, LedgerError> {
+        match &mut *self.0.trouble.lock().unwrap() {
+            Some((verb, times @ 1.., trouble)) if *verb == with => {
+                *times -= 1;
+                match trouble {
+                    Trouble::Fails => Err(LedgerError::unavailable("the disk is full")),
+                    Trouble::Lost => Ok(Some(Fenced::Lost)),
+                }
+            }
+            _ => Ok(None),
         }
     }
 
@@ -160,6 +217,18 @@ impl Spy {
             self.note(verb);
         }
         fenced
+    }
+}
+
+/// Somebody who waits for what is held back.
+struct Asking<'a>(Option<&'a Spy>);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if let Some(Spy(inner, _)) = self.0 {
+            inner.left.fetch_add(1, Ordering::SeqCst);
+            inner.more.notify_waiters();
+        }
     }
 }
 
@@ -191,8 +260,14 @@ impl Ledger for Spy {
         lease: Duration,
     ) -> Result<Fenced, LedgerError> {
         self.check().await?;
+        if let Some(fenced) = self.trouble(Verb::Begin)? {
+            return Ok(fenced);
+        }
         let fenced = self.0.ledger.begin_settlement(token, parked, lease).await?;
-        Ok(self.note_done(fenced, Verb::Begin))
+        if fenced == Fenced::Done {
+            self.answer(Verb::Begin).await;
+        }
+        Ok(fenced)
     }
 
     async fn attend(&self, tokens: &[Token]) -> Result<(), LedgerError> {
@@ -210,15 +285,14 @@ impl Ledger for Spy {
 
     async fn commit(&self, token: &Token, settled: &Settled) -> Result<Fenced, LedgerError> {
         self.check().await?;
-        let failing = self
-            .0
-            .fail_commits
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-        if failing.is_ok() {
-            return Err(LedgerError::unavailable("the disk is full"));
+        if let Some(fenced) = self.trouble(Verb::Commit)? {
+            return Ok(fenced);
         }
         let fenced = self.0.ledger.commit(token, settled).await?;
-        Ok(self.note_done(fenced, Verb::Commit))
+        if fenced == Fenced::Done {
+            self.answer(Verb::Commit).await;
+        }
+        Ok(fenced)
     }
 
     async fn park(&self, token: &Token, parked: &Arc<Parked>) -> Result<Fenced, LedgerError> {
@@ -229,6 +303,8 @@ impl Ledger for Spy {
 
     async fn release(&self, token: &Token, release: Release) -> Result<Fenced, LedgerError> {
         self.check().await?;
+        self.hold_back(Verb::Release, self.0.let_go.notified())
+            .await;
         let fenced = self.0.ledger.release(token, release).await?;
         let verb = if release == Release::Aborted {
             Verb::Abort

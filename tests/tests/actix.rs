@@ -38,7 +38,7 @@ impl App for Actix {
         let server = HttpServer::new(app)
             .workers(2)
             .disable_signals()
-            .listen(listener)
+            .listen_auto_h2c(listener)
             .unwrap()
             .run();
         let handle = server.handle();

@@ -17,15 +17,18 @@ use tower::limit::ConcurrencyLimit;
 use tower::load_shed::LoadShed;
 use tower::{Layer as _, Service, ServiceBuilder, service_fn};
 use tower_test::mock;
+use x402_tests::shop::PAYEE;
 use x402_tests::{Spy, Verb};
 use x402_tower::X402;
+use x402_tower::facilitator::{Facilitator, FacilitatorError, PaymentCall};
 use x402_tower::gate::{GateLayer, RequestBody, ResponseBody};
 use x402_tower::ledger::MemoryLedger;
-use x402_tower::local::Wallet;
+use x402_tower::local::{LocalFacilitator, Wallet};
 use x402_tower::proto::header::{
     PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, decode, encode,
 };
 use x402_tower::proto::v2::{PaymentPayload, PaymentRequired};
+use x402_tower::proto::{SettleResponse, SupportedResponse, VerifyResponse};
 
 fn gate() -> GateLayer {
     X402::local().build().unwrap().price("$0.01").unwrap()
@@ -401,39 +404,6 @@ impl<F: Future> Polled<F> {
     }
 }
 
-/// A ledger may have done what it was asked, though nobody waits for its answer any more.
-#[tokio::test]
-async fn what_the_ledger_gave_to_nobody_is_given_back() {
-    let ledger = Spy::new(MemoryLedger::builder().build());
-    let x402 = X402::local()
-        .ledger(ledger.clone())
-        .most_kept_answer_bytes(0);
-    let gate = x402.build().unwrap().price("$0.01").unwrap();
-    let mut service = gate.layer(service_fn(goods::<RequestBody<Empty<Bytes>>>));
-    let challenge = ask(&mut service, unpaid()).await;
-    let request = paid(&challenge, &Wallet::from_seed(1));
-    for (verb, given_back) in [
-        (Verb::Claim, Verb::Release),
-        (Verb::Rerun, Verb::Undelivered),
-    ] {
-        ledger.hold(verb);
-        {
-            let mut leaving = Box::pin(service.call(request.clone()));
-            while ledger.count(verb) == 0 {
-                assert!(futures_util::poll!(leaving.as_mut()).is_pending());
-                tokio::task::yield_now().await;
-            }
-        }
-        ledger.let_go();
-        ledger.wait_for(given_back, 1).await;
-        // Nobody has to wait for a lease.
-        let answer = ask(&mut service, request.clone()).await;
-        assert_eq!(answer.status(), StatusCode::OK);
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(body, "the goods");
-    }
-}
-
 /// HTTP/2 names the server in the request line, and not in `Host`.
 #[tokio::test]
 async fn a_server_is_known_by_the_name_that_is_said() {
@@ -455,4 +425,44 @@ async fn a_server_is_known_by_the_name_that_is_said() {
         let required: PaymentRequired = decode(challenge, 9999).unwrap();
         assert_eq!(required.resource.url, url);
     }
+}
+
+/// A facilitator that breaks while it settles.
+struct Breaking(LocalFacilitator);
+
+impl Facilitator for Breaking {
+    async fn verify(&self, call: &PaymentCall) -> Result<VerifyResponse, FacilitatorError> {
+        self.0.verify(call).await
+    }
+
+    async fn settle(&self, _: &PaymentCall) -> Result<SettleResponse, FacilitatorError> {
+        panic!("it is broken")
+    }
+
+    async fn supported(&self) -> Result<SupportedResponse, FacilitatorError> {
+        self.0.supported().await
+    }
+}
+
+/// What has panicked may have sent the payment before.
+#[tokio::test]
+async fn a_settlement_that_panics_leaves_the_payment_open() {
+    let ledger = Spy::new(MemoryLedger::builder().build());
+    let x402 = X402::builder()
+        .facilitator(Breaking(LocalFacilitator::new()))
+        .ledger(ledger.clone())
+        .public_url("https://shop.example")
+        .pay_to("base-sepolia", PAYEE)
+        .build()
+        .unwrap();
+    let gate = x402.price("$0.01").unwrap();
+    let mut service = gate.layer(service_fn(goods::<RequestBody<Empty<Bytes>>>));
+    let challenge = ask(&mut service, unpaid()).await;
+    let request = paid(&challenge, &Wallet::from_seed(1));
+    let settling = tokio::spawn(service.call(request.clone()));
+    assert!(settling.await.unwrap_err().is_panic());
+    assert_eq!(ledger.seen(), [Verb::Claim, Verb::Begin, Verb::Park]);
+    let again = ask(&mut service, request).await;
+    assert_eq!(again.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(again.headers().contains_key(PAYMENT_RESPONSE));
 }

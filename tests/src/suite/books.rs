@@ -95,6 +95,46 @@ pub async fn that_go_down_stop_settlements<A: App>() {
     shop.assert_charges(0);
 }
 
+/// Nothing was sent before it was written down, so the payment is as good as before.
+pub async fn that_cannot_begin_give_the_payment_back<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    shop.ledger.fail(Verb::Begin, 1);
+    let answer = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "payment_unavailable")
+    );
+    assert_eq!(shop.ledger.seen(), [Verb::Claim, Verb::Release]);
+    assert_eq!(shop.facilitator.calls().settle, 0);
+    let again = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(again.status, StatusCode::OK);
+    shop.assert_charges(1);
+}
+
+/// Whoever has lost a payment to somebody else neither settles it nor answers for it.
+pub async fn that_gave_a_payment_to_somebody_else<A: App>() {
+    let shop = Shop::simple::<A>().await;
+    let buyer = shop.buyer(1);
+    for (verb, charges) in [(Verb::Begin, 0), (Verb::Commit, 1)] {
+        shop.ledger.lose(verb);
+        let answer = shop.buy(&buyer, "/goods").await;
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (StatusCode::CONFLICT, "payment_in_flight"),
+            "{verb:?}"
+        );
+        assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+        assert!(!answer.text().contains("the goods"));
+        assert_eq!(shop.facilitator.calls().settle, charges);
+        shop.assert_charges(charges);
+    }
+}
+
 /// Money that has moved is served for, though it could not be written down yet.
 pub async fn that_cannot_commit_learn_it_later<A: App>() {
     let kitchen = Kitchen::open();
@@ -103,7 +143,7 @@ pub async fn that_cannot_commit_learn_it_later<A: App>() {
         .open::<A>()
         .await;
     let payment = shop.pay(&shop.buyer(1), "/goods").await;
-    shop.ledger.fail_commits(2);
+    shop.ledger.fail(Verb::Commit, 2);
     let answer = shop.send(paying(get("/goods"), &payment)).await;
     assert_eq!(
         (answer.status, answer.text()),
@@ -133,7 +173,7 @@ pub async fn that_cannot_commit_for_long_believe_who_has_delivered<A: App>() {
     let buyer = shop.buyer(1);
     let payment = shop.pay(&buyer, "/goods").await;
     // 1 and 2 and 4 seconds and so on: more than the lease of 110.
-    shop.ledger.fail_commits(7);
+    shop.ledger.fail(Verb::Commit, 7);
     let answer = shop.send(paying(get("/goods"), &payment)).await;
     assert_eq!(answer.status, StatusCode::OK);
     for pause in [1, 2, 4, 8, 16, 32, 64] {

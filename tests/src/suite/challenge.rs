@@ -1,7 +1,7 @@
 //! What an unpaid request is told.
 
-use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_TYPE};
-use http::{Method, Response, StatusCode};
+use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_TYPE, HOST};
+use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 use x402_tower::price::{Accept, Quote};
 
@@ -348,4 +348,27 @@ pub async fn asks_what_a_price_function_says<A: App>() {
         assert!(!answer.text().contains("10.0.0.7"), "{}", answer.text());
     }
     assert_eq!(kitchen.started(), 1);
+}
+
+/// Where the client's word for it is good enough, it is that of `Host`, or of what HTTP/2 has in its place.
+pub async fn names_the_server_that_is_asked<A: App>() {
+    let shop = Shop::builder()
+        .seller(|builder| builder.trust_host(true))
+        .sell("/goods", |x402| x402.route("$0.01"), goods())
+        .open::<A>()
+        .await;
+    let mut hosted = get("/goods?a");
+    let name = HeaderValue::from_static("shop.example:81");
+    hosted.headers_mut().insert(HOST, name);
+    for (answer, url) in [
+        (shop.send(hosted).await, "https://shop.example:81/goods?a"),
+        (
+            shop.send_http2("other.example", get("/goods?a")).await,
+            "https://other.example/goods?a",
+        ),
+    ] {
+        let challenge = Challenge::of(&answer);
+        assert_eq!(challenge.v2.resource.url, url);
+        assert_eq!(challenge.v1.unwrap().accepts[0].resource, url);
+    }
 }

@@ -83,6 +83,7 @@ pub async fn while_the_money_moves<A: App>() {
         (Method::GET, "/goods", 2),
         (Method::POST, "/goods", 3),
         (Method::GET, "/before", 4),
+        (Method::POST, "/before", 5),
     ]
     .into_iter()
     .enumerate()
@@ -196,6 +197,48 @@ pub async fn before_the_end_of_a_large_answer<A: App>() {
         assert_eq!(kitchen.started(), 4 * (i + 1));
         shop.assert_charges(i + 1);
     }
+}
+
+/// A ledger that is somewhere else may have done what it was asked, though nobody waits for its answer any more. What it
+/// gave is given back, and nobody has to wait for a lease; what has begun goes on.
+pub async fn while_the_ledger_answers<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_kept_answer_bytes(0))
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let other = shop.pay(&shop.buyer(2), "/goods").await;
+    let last = shop.pay(&shop.buyer(3), "/goods").await;
+    for (i, (verb, then, payment, charges, runs)) in [
+        (Verb::Claim, Verb::Release, &payment, 1, 1),
+        (Verb::Rerun, Verb::Undelivered, &payment, 1, 2),
+        (Verb::Begin, Verb::Undelivered, &other, 2, 4),
+        (Verb::Commit, Verb::Undelivered, &last, 3, 6),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ask = || paying(get("/goods"), payment);
+        let before = shop.ledger.count(then);
+        shop.ledger.hold(verb);
+        let held = shop.ledger.count(verb);
+        let connection = Connection::open(shop.address(), &ask()).await;
+        shop.ledger.wait_for(verb, held + 1).await;
+        connection.hang_up();
+        shop.ledger.wait_left(i + 1).await;
+        shop.ledger.let_go();
+        shop.ledger.wait_for(then, before + 1).await;
+
+        let answer = shop.send(ask()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{verb:?}: {answer:?}");
+        assert!(answer.receipt().success);
+        assert_eq!(kitchen.started(), runs, "{verb:?}");
+        shop.ledger.wait_for(Verb::Delivered, i + 1).await;
+        shop.assert_charges(charges);
+    }
+    assert_eq!(shop.ledger.count(Verb::Park), 0);
 }
 
 /// Whoever waits for another request with the same payment may leave as well.

@@ -228,6 +228,10 @@ pub async fn may_be_the_buyers_doing<A: App>() {
         );
         assert_eq!(answer.header(PAYMENT_REQUIRED), None);
         assert!(!answer.text().contains("the goods"));
+        assert_eq!(
+            shop.ledger.seen(),
+            [Verb::Claim, Verb::Begin, Verb::Release]
+        );
         shop.assert_charges(0);
     }
     // After a try of our own that got lost, it is not known who was first.
@@ -241,6 +245,21 @@ pub async fn may_be_the_buyers_doing<A: App>() {
         .on(Endpoint::Settle, [Fault::LoseRequest, Fault::CancelFirst]);
     let payment = shop.pay(&shop.buyer(1), "/goods").await;
     let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::CONFLICT, "payment_already_used")
+    );
+    shop.assert_charges(0);
+
+    // The same if it comes out later.
+    let lost = std::iter::repeat_n(Fault::LoseRequest, 7);
+    shop.facilitator
+        .on(Endpoint::Settle, lost.chain([Fault::CancelFirst]));
+    let payment = shop.pay(&shop.buyer(2), "/goods").await;
+    let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+    assert_parked(&answer, "settlement_unknown");
+    shop.reconcile_until(Verb::Release, 2).await;
+    let answer = shop.send(paying(get("/goods"), &payment)).await;
     assert_eq!(
         (answer.status, answer.problem().as_str()),
         (StatusCode::CONFLICT, "payment_already_used")
@@ -284,6 +303,32 @@ pub async fn that_say_pending_are_waited_for<A: App>() {
             ["settled", "parked", "parked", "parked", "settled"]
         );
     }
+}
+
+/// What was said of a transaction is not forgotten when nothing is said any more, and nobody is asked without pause.
+pub async fn that_say_pending_may_fall_silent<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = shop(&kitchen, Wire::Process).await.open::<A>().await;
+    shop.facilitator
+        .on(Endpoint::Settle, [Fault::Pending(u32::MAX)]);
+    shop.facilitator
+        .always_on(Endpoint::Settle, Some(Fault::Garbage));
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+    assert_parked(&answer, "settlement_pending");
+    assert_ne!(answer.receipt().transaction, "");
+
+    let asked = shop.facilitator.calls().settle;
+    let pause = Duration::from_millis(1500);
+    for _ in 0..400 {
+        shop.clock.sleeper_for(pause).await;
+        shop.clock.advance(pause);
+    }
+    let asked = shop.facilitator.calls().settle - asked;
+    // After a second, two, four and so on, and every minute in the end.
+    assert!((12..=16).contains(&asked), "{asked} times in ten minutes");
+    let again = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(again.receipt(), answer.receipt());
 }
 
 /// A transaction that the chain has undone has moved nothing.
@@ -374,6 +419,28 @@ pub async fn that_find_an_empty_account_after_a_loss_prove_nothing<A: App>() {
         (answer.status, answer.text()),
         (StatusCode::OK, "the goods, run 1")
     );
+    shop.assert_charges(1);
+}
+
+/// Nor do they if the facilitator has wanted to verify the payment once more, and has found it good.
+pub async fn that_refuse_after_another_look_prove_nothing<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = shop(&kitchen, Wire::Process).await.open::<A>().await;
+    let refuse = |reason: &str| Fault::Refuse(reason.to_owned());
+    shop.facilitator.on(
+        Endpoint::Settle,
+        [
+            Fault::LoseRequest,
+            refuse("Payment must be verified before settlement"),
+            refuse("invalid_exact_evm_insufficient_balance"),
+        ],
+    );
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    let calls = shop.facilitator.calls();
+    assert_eq!((calls.verify, calls.settle), (2, 4));
+    assert_eq!(shop.events(), ["settled"]);
     shop.assert_charges(1);
 }
 

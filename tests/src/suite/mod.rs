@@ -29,6 +29,7 @@ macro_rules! behaviours {
                 says_in_v1_only_what_v1_can_say,
                 is_not_for_requests_that_are_free,
                 asks_what_a_price_function_says,
+                names_the_server_that_is_asked,
             ];
             pay: [
                 serves_and_charges_once,
@@ -49,6 +50,7 @@ macro_rules! behaviours {
             ];
             tamper: [
                 is_refused_whatever_was_changed,
+                is_for_any_resource_unless_the_seller_is_strict,
                 is_one_payment_in_every_spelling,
                 conflicts_with_the_payment_that_it_was,
                 is_told_from_no_payment_at_all,
@@ -67,6 +69,8 @@ macro_rules! behaviours {
             repeat: [
                 gets_the_kept_answer,
                 says_how_old_its_answer_is,
+                is_the_same_by_http_2,
+                is_known_as_long_as_it_could_be_used,
                 gets_nothing_without_the_reference,
                 can_be_paid_without_a_reference,
                 is_for_the_same_body,
@@ -87,6 +91,7 @@ macro_rules! behaviours {
                 while_the_answer_is_read,
                 or_answers_that_break_off,
                 before_the_end_of_a_large_answer,
+                while_the_ledger_answers,
                 while_waiting_for_another,
             ];
             owed: [
@@ -99,7 +104,10 @@ macro_rules! behaviours {
                 are_served_what_they_asked_for,
                 are_found_by_what_was_ordered,
                 are_found_by_an_order_that_failed,
+                may_order_something_else_meanwhile,
+                buy_anew_what_was_delivered_meanwhile,
                 are_told_if_nothing_is_left,
+                are_told_if_nothing_is_left_in_the_end,
                 may_buy_twice_at_once,
             ];
             faults: [
@@ -110,9 +118,11 @@ macro_rules! behaviours {
                 that_lose_answers_are_caught_by_a_witness,
                 may_be_the_buyers_doing,
                 that_say_pending_are_waited_for,
+                that_say_pending_may_fall_silent,
                 that_revert_have_charged_nothing,
                 that_refuse_after_a_loss_prove_nothing,
                 that_find_an_empty_account_after_a_loss_prove_nothing,
+                that_refuse_after_another_look_prove_nothing,
                 that_hang_are_asked_again_later,
                 that_cannot_be_reached_have_done_nothing,
                 do_not_keep_a_server_from_starting,
@@ -138,6 +148,8 @@ macro_rules! behaviours {
                 that_are_full_take_no_more,
                 that_are_down_let_nothing_through,
                 that_go_down_stop_settlements,
+                that_cannot_begin_give_the_payment_back,
+                that_gave_a_payment_to_somebody_else,
                 that_cannot_commit_learn_it_later,
                 that_cannot_commit_for_long_believe_who_has_delivered,
                 are_closed_by_draining,

@@ -301,6 +301,67 @@ pub async fn are_found_by_an_order_that_failed<A: App>() {
     shop.assert_charges(3);
 }
 
+/// While it is not known whether an order was paid for, another order is another purchase.
+pub async fn may_order_something_else_meanwhile<A: App>() {
+    let cook = handler(|request: Request<TestBody>| async {
+        let order = request.into_body().collect().await?.to_bytes();
+        Ok(http::Response::new(body(order)))
+    });
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), cook)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let order =
+        |order: &'static str, payment: &_| paying(request(Method::POST, "/goods", order), payment);
+    let payment = shop.pay(&buyer, "/goods").await;
+    shop.facilitator.on(Endpoint::Settle, [Fault::Pending(8)]);
+    let first = shop.send_and_wait(order("tea", &payment)).await;
+    assert_eq!(first.status, StatusCode::SERVICE_UNAVAILABLE);
+
+    let other = shop.send(order("coffee", &payment)).await;
+    assert_eq!(
+        (other.status, other.problem().as_str()),
+        (StatusCode::CONFLICT, "payment_for_other_request")
+    );
+    let anew = shop.pay(&buyer, "/goods").await;
+    let same = shop.send(order("tea", &anew)).await;
+    assert_eq!(same.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(same.receipt().transaction, first.receipt().transaction);
+    let other = shop.send(order("coffee", &anew)).await;
+    assert_eq!((other.status, other.text()), (StatusCode::OK, "coffee"));
+    assert_ne!(other.receipt().transaction, first.receipt().transaction);
+}
+
+/// What was owed when a buyer asked can have been delivered by the time they have shown who they are.
+pub async fn buy_anew_what_was_delivered_meanwhile<A: App>() {
+    for kept in [64 << 10, 0] {
+        let kitchen = Kitchen::open();
+        let shop = Shop::builder()
+            .seller(|builder| builder.most_kept_answer_bytes(kept))
+            .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+            .open::<A>()
+            .await;
+        let buyer = shop.buyer(1);
+        leave_unserved(&shop, &buyer, "/goods", 1).await;
+        let slow = Duration::from_secs(3);
+        let payment = shop.pay(&buyer, "/goods").await;
+        shop.facilitator.on(Endpoint::Verify, [Fault::Delay(slow)]);
+        let asking = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+        shop.clock.sleeper_for(slow).await;
+        let quicker = shop.buy(&buyer, "/goods").await;
+        assert_eq!(quicker.status, StatusCode::OK);
+        shop.ledger.wait_for(Verb::Delivered, 1).await;
+        shop.assert_charges(1);
+
+        shop.clock.advance(slow);
+        let slower = asking.await.unwrap();
+        assert_eq!(slower.status, StatusCode::OK, "{slower:?}");
+        assert_ne!(slower.receipt(), quicker.receipt());
+        shop.assert_charges(2);
+    }
+}
+
 /// What must not run twice and was not kept cannot be given again; the buyer is told so, and not charged again.
 pub async fn are_told_if_nothing_is_left<A: App>() {
     let kitchen = Kitchen::open();
@@ -334,6 +395,33 @@ pub async fn are_told_if_nothing_is_left<A: App>() {
     // When its time is over, somebody is told to give the money back.
     shop.sleep_long().await;
     assert_eq!(shop.events(), ["settled", "owed refund"]);
+}
+
+/// They are told the same if it was not known for a while whether the money had moved.
+pub async fn are_told_if_nothing_is_left_in_the_end<A: App>() {
+    let kitchen = Kitchen::open();
+    let unkept = kitchen.cook(|_, _| Ok(http::Response::new(crate::pieces(16 << 20, true))));
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), unkept)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let ask = |payment: &_| paying(request(Method::POST, "/goods", ""), payment);
+    let payment = shop.pay(&buyer, "/goods").await;
+    shop.facilitator.on(Endpoint::Settle, [Fault::Pending(8)]);
+    let first = shop.send_and_wait(ask(&payment)).await;
+    assert_eq!(first.status, StatusCode::SERVICE_UNAVAILABLE);
+    shop.reconcile_until(Verb::Commit, 1).await;
+    for payment in [payment, shop.pay(&buyer, "/goods").await] {
+        let answer = shop.send(ask(&payment)).await;
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (StatusCode::GONE, "answer_gone")
+        );
+        assert_eq!(answer.receipt().transaction, first.receipt().transaction);
+    }
+    assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
 }
 
 /// Two purchases at once are two purchases.

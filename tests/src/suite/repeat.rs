@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::header::{AGE, SET_COOKIE};
+use http::header::{AGE, HOST, SET_COOKIE};
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 use x402_tower::cors::REPLAYED;
@@ -12,6 +12,62 @@ use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::buyer::{encode, get, paying, request};
 use crate::{App, Challenge, Kitchen, Shop, Verb, body, handler};
+
+/// A payment that is good for longer than usual is remembered for longer.
+pub async fn is_known_as_long_as_it_could_be_used<A: App>() {
+    let shop = Shop::simple::<A>().await;
+    let mut challenge = shop.challenge("/goods").await;
+    challenge.v2.accepts[0].max_timeout_seconds = 3600;
+    let mut payment = shop.buyer(1).payment(&challenge);
+    payment["accepted"]["maxTimeoutSeconds"] = 300.into();
+    let payment = encode(&payment);
+    for replayed in [None, Some("true")] {
+        let answer = shop.send(paying(get("/goods"), &payment)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        assert_eq!(answer.header(REPLAYED), replayed);
+        shop.ledger.wait_for(Verb::Delivered, 1).await;
+        shop.clock.advance(Duration::from_secs(3500));
+    }
+    shop.assert_charges(1);
+}
+
+/// A request is the same one by HTTP/2, and another one to another server.
+pub async fn is_the_same_by_http_2<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .seller(|builder| builder.trust_host(true))
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    for (i, method) in [Method::GET, Method::POST].into_iter().enumerate() {
+        let payment = shop.pay(&buyer, "/goods").await;
+        let ask = || paying(request(method.clone(), "/goods", "an order"), &payment);
+        let first = shop.send_http2("shop.example", ask()).await;
+        assert_eq!(first.status, StatusCode::OK, "{first:?}");
+        assert!(first.receipt().success);
+        shop.ledger.wait_for(Verb::Delivered, i + 1).await;
+
+        let other = shop.send_http2("other.example", ask()).await;
+        assert_eq!(
+            (other.status, other.problem().as_str()),
+            (StatusCode::CONFLICT, "payment_for_other_request")
+        );
+        let mut hosted = ask();
+        let name = HeaderValue::from_static("shop.example");
+        hosted.headers_mut().insert(HOST, name);
+        for again in [
+            shop.send_http2("shop.example", ask()).await,
+            shop.send(hosted).await,
+        ] {
+            assert_eq!(again.status, StatusCode::OK, "{method} {again:?}");
+            assert_eq!(again.header(REPLAYED), Some("true"));
+            assert_eq!(again.text(), first.text());
+        }
+        assert_eq!(kitchen.started(), i + 1);
+        shop.assert_charges(i + 1);
+    }
+}
 
 /// Whoever comes again with the payment and its reference gets the same answer.
 pub async fn gets_the_kept_answer<A: App>() {
@@ -180,28 +236,40 @@ pub async fn is_for_the_same_body<A: App>() {
         assert!(answer.receipt().success);
     }
 
+    // No body is not the same as some.
+    let payment = shop.pay(&buyer, "/read").await;
+    assert_eq!(
+        shop.send(post("/read", "", &payment)).await.text(),
+        "run 2: "
+    );
+    shop.ledger.wait_for(Verb::Delivered, 2).await;
+    let answer = shop.send(post("/read", "abcdef", &payment)).await;
+    assert_eq!(answer.problem(), "payment_for_other_request");
+
     // A handler that does not look at the body answers alike whatever it is.
     let payment = shop.pay(&buyer, "/ignore").await;
     assert_eq!(
         shop.send(post("/ignore", "abc", &payment)).await.text(),
-        "the goods, run 2"
+        "the goods, run 3"
     );
-    shop.ledger.wait_for(Verb::Delivered, 2).await;
-    assert_eq!(
-        shop.send(post("/ignore", "xyz", &payment)).await.text(),
-        "the goods, run 2"
-    );
+    shop.ledger.wait_for(Verb::Delivered, 3).await;
+    for other in ["xyz", ""] {
+        assert_eq!(
+            shop.send(post("/ignore", other, &payment)).await.text(),
+            "the goods, run 3"
+        );
+    }
 
     // A payment that is bound to its body is bound to all of it.
     let payment = shop.pay(&buyer, "/bound").await;
     assert_eq!(
         shop.send(post("/bound", "abc", &payment)).await.text(),
-        "the goods, run 3"
+        "the goods, run 4"
     );
-    shop.ledger.wait_for(Verb::Delivered, 3).await;
+    shop.ledger.wait_for(Verb::Delivered, 4).await;
     assert_eq!(
         shop.send(post("/bound", "abc", &payment)).await.text(),
-        "the goods, run 3"
+        "the goods, run 4"
     );
     let answer = shop.send(post("/bound", "xyz", &payment)).await;
     assert_eq!(answer.problem(), "payment_for_other_request");
@@ -209,11 +277,11 @@ pub async fn is_for_the_same_body<A: App>() {
     for _ in 0..2 {
         let answer = shop.send(post("/bound-and-read", "abc", &payment)).await;
         assert_eq!((answer.status, answer.text()), (StatusCode::OK, "abc"));
-        shop.ledger.wait_for(Verb::Delivered, 4).await;
+        shop.ledger.wait_for(Verb::Delivered, 5).await;
     }
     let answer = shop.send(post("/bound-and-read", "xyz", &payment)).await;
     assert_eq!(answer.problem(), "payment_for_other_request");
-    shop.assert_charges(4);
+    shop.assert_charges(5);
 }
 
 /// An answer that was not young when it was given is older when it is given again.

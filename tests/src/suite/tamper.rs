@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use x402_tower::proto::header::{PAYMENT_REQUIRED, PAYMENT_SIGNATURE, X_PAYMENT};
 
 use crate::buyer::{encode, get, paying, paying_v1};
-use crate::shop::PAYEE;
+use crate::shop::{PAYEE, PUBLIC_URL, goods};
 use crate::{App, Challenge, Kitchen, Shop};
 
 const OTHER: &str = "0x2222222222222222222222222222222222222222";
@@ -259,6 +259,47 @@ fn raise(signature: &mut Value) {
     }
     bytes[64] = if bytes[64] == 27 { 28 } else { 27 };
     *signature = text_of(&bytes);
+}
+
+/// What a buyer believes to pay for is not signed, and judged only where the seller is strict.
+pub async fn is_for_any_resource_unless_the_seller_is_strict<A: App>() {
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), goods())
+        .sell(
+            "/strict",
+            |x402| x402.route("$0.01").strict_resource(true),
+            goods(),
+        )
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let mut charges = 0;
+    for path in ["/goods?a", "/strict?a"] {
+        let named = |url: &str| json!({ "url": url });
+        for (resource, is_it) in [
+            (named(&format!("{PUBLIC_URL}{path}")), true),
+            (named(&format!("{PUBLIC_URL}{path}&b")), false),
+            (
+                named(&format!("{PUBLIC_URL}{}", path.trim_end_matches('a'))),
+                false,
+            ),
+            (named(&format!("https://other.example/api{path}")), false),
+            (named(path), false),
+            (Value::Null, false),
+        ] {
+            let mut payment = buyer.payment(&shop.challenge(path).await);
+            payment["resource"] = resource;
+            let answer = shop.send(paying(get(path), &encode(&payment))).await;
+            if is_it || path.starts_with("/goods") {
+                assert_eq!(answer.status, StatusCode::OK, "{payment} {answer:?}");
+                charges += 1;
+            } else {
+                assert_eq!(answer.status, StatusCode::PAYMENT_REQUIRED, "{payment}");
+                assert_eq!(Challenge::of(&answer).error(), "resource_mismatch");
+            }
+        }
+    }
+    shop.assert_charges(charges);
 }
 
 /// One authorization is one payment, whichever version of the protocol it comes in, and however it is written.

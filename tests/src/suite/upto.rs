@@ -354,6 +354,10 @@ pub async fn is_charged_once<A: App>() {
 pub async fn can_be_served_again<A: App>() {
     let kitchen = Kitchen::open();
     let handler = kitchen.cook(|run, request| {
+        let paid = request.extensions().get::<Payment>().unwrap().amount();
+        if paid != [MOST, 10_000][run - 1].into() {
+            return Err(format!("{paid} paid for run {run}").into());
+        }
         // More than the first time, and no more than was agreed to.
         meter(&request).add(["$0.01", "$0.05"][run - 1])?;
         Ok(Response::new(crate::pieces(100_000, true)))

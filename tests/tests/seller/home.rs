@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,16 +13,19 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn as hyper_service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Id, Runtime};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use x402_tests::buyer::{get, paying};
 use x402_tests::{Answer, Buyer, Challenge, Spy, Verb, Wire};
-use x402_tower::X402;
-use x402_tower::facilitator::{Endpoint, HttpFacilitator, HyperTransport};
+use x402_tower::facilitator::{
+    Endpoint, Facilitator, FacilitatorError, HttpFacilitator, HyperTransport, PaymentCall,
+};
 use x402_tower::gate::{GateLayer, RequestBody, ResponseBody};
 use x402_tower::ledger::MemoryLedger;
 use x402_tower::local::{Fault, LocalFacilitator};
+use x402_tower::proto::{SettleResponse, SupportedResponse, VerifyResponse};
 use x402_tower::testing::ManualClock;
+use x402_tower::{Settle, X402};
 
 use super::PAYEE;
 
@@ -188,6 +191,98 @@ fn a_verification_that_nobody_waits_for_leaves_the_payment_unused() {
         let again = worker().block_on(send(seller.gate.clone(), paying(get("/goods"), &payment)));
         assert_eq!(again.status, StatusCode::OK, "{wire:?} {again:?}");
         assert_eq!(seller.local.transfers().len(), 1);
+    }
+}
+
+/// Giving a payment back can take longer than the runtime lives on which its request was dropped.
+#[test]
+fn a_payment_is_given_back_when_the_runtime_of_its_request_is_gone() {
+    let seller = Seller::new(Wire::Process);
+    let buyer = Buyer::new(1, seller.clock.clone());
+    let slow = Duration::from_secs(7);
+    seller.local.on(Endpoint::Verify, [Fault::Delay(slow)]);
+    seller.ledger.hold_releases();
+    let request = worker();
+    request.block_on(async {
+        let paid = paying(get("/goods"), &payment(&seller, &buyer).await);
+        let sending = tokio::spawn(send(seller.gate.clone(), paid));
+        seller.clock.sleeper_for(slow).await;
+        sending.abort();
+        assert!(sending.await.unwrap_err().is_cancelled());
+        assert_eq!(seller.ledger.count(Verb::Release), 0);
+    });
+    drop(request);
+    seller.ledger.let_go();
+    seller
+        .home
+        .block_on(seller.ledger.wait_for(Verb::Release, 1));
+}
+
+/// Whoever is asked can count on the runtime that the seller named, whichever polls.
+#[test]
+fn everybody_is_asked_at_home() {
+    let asked = Asked::default();
+    let home = Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    let clock = ManualClock::shared();
+    let local = LocalFacilitator::with_clock(clock.clone());
+    let x402 = X402::builder()
+        .runtime(home.handle().clone())
+        .clock(clock.clone())
+        .public_url("https://shop.example")
+        .facilitator(AtHome(local, asked.clone()))
+        .pay_to("base", PAYEE);
+    let x402 = x402.build().unwrap();
+    for (number, gate) in [
+        x402.price("$0.01").unwrap(),
+        x402.route("$0.01").settle(Settle::Before).build().unwrap(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let buyer = Buyer::new(number as u64, clock.clone());
+        let answer = worker().block_on(async {
+            let challenge = Challenge::of(&send(gate.clone(), get("/goods")).await);
+            send(gate, paying(get("/goods"), &buyer.pay(&challenge))).await
+        });
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+    let asked = asked.lock().unwrap();
+    for (name, at) in &*asked {
+        assert_eq!(*at, home.handle().id(), "{name}");
+    }
+    for name in ["verify", "settle"] {
+        assert_eq!(asked.iter().filter(|(own, _)| *own == name).count(), 2);
+    }
+}
+
+/// A facilitator that notes which runtime it is asked on.
+struct AtHome(LocalFacilitator, Asked);
+
+type Asked = Arc<Mutex<Vec<(&'static str, Id)>>>;
+
+impl AtHome {
+    fn note(&self, name: &'static str) {
+        self.1.lock().unwrap().push((name, Handle::current().id()));
+    }
+}
+
+impl Facilitator for AtHome {
+    async fn verify(&self, call: &PaymentCall) -> Result<VerifyResponse, FacilitatorError> {
+        self.note("verify");
+        self.0.verify(call).await
+    }
+
+    async fn settle(&self, call: &PaymentCall) -> Result<SettleResponse, FacilitatorError> {
+        self.note("settle");
+        self.0.settle(call).await
+    }
+
+    async fn supported(&self) -> Result<SupportedResponse, FacilitatorError> {
+        self.note("supported");
+        self.0.supported().await
     }
 }
 

@@ -108,12 +108,13 @@ pub(super) fn compare(first: BodyDigest, body: &Body) -> Option<Known> {
 fn answer(settled: &Settled, claimant: Claimant, safe: bool) -> Known {
     let receipt = settled.receipt.clone();
     match (&settled.answer, settled.delivery) {
-        (Some(answer), _) => Known::Answer(answer.clone(), receipt),
         // Handed over to a connection is not arrived. Whoever comes with the very same payment may have lost it on the
         // way; whoever signs anew wants it anew.
-        (None, Delivery::Delivered) if safe && claimant == Claimant::SamePayment => {
-            Known::Rerun(receipt, settled.amount)
+        (_, Delivery::Delivered) if claimant == Claimant::SamePayer => {
+            Known::Refuse(Refusal::AlreadySettled(receipt))
         }
+        (Some(answer), _) => Known::Answer(answer.clone(), receipt),
+        (None, Delivery::Delivered) if safe => Known::Rerun(receipt, settled.amount),
         (None, Delivery::Delivered) => Known::Refuse(Refusal::AlreadySettled(receipt)),
         // A handler that changes things runs once, and once more only if it has not finished the first time.
         (None, Delivery::Running | Delivery::Undelivered) if safe || !settled.answered => {
