@@ -466,3 +466,28 @@ async fn a_settlement_that_panics_leaves_the_payment_open() {
     assert_eq!(again.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(again.headers().contains_key(PAYMENT_RESPONSE));
 }
+
+/// An answer that was read before the money moved is delivered when it has been handed over, and not before.
+#[tokio::test]
+async fn an_answer_that_nobody_reads_is_not_delivered() {
+    let ledger = Spy::new(MemoryLedger::builder().build());
+    let x402 = X402::local().ledger(ledger.clone()).build().unwrap();
+    let gate = x402.price("$0.01").unwrap();
+    let mut service = gate.layer(service_fn(goods::<RequestBody<Empty<Bytes>>>));
+    let challenge = ask(&mut service, unpaid()).await;
+    let mut request = paid(&challenge, &Wallet::from_seed(1));
+    *request.method_mut() = http::Method::POST;
+    for delivered in [Verb::Undelivered, Verb::Delivered] {
+        let answer = ask(&mut service, request.clone()).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(
+            (ledger.count(delivered), ledger.count(Verb::Commit)),
+            (0, 1)
+        );
+        match delivered {
+            Verb::Delivered => drop(answer.into_body().collect().await.unwrap()),
+            _ => drop(answer),
+        }
+        ledger.wait_for(delivered, 1).await;
+    }
+}

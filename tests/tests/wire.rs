@@ -259,6 +259,31 @@ async fn answers_become_receipts_of_version_2() {
     answers_become_receipts(Version::V2).await;
 }
 
+/// In whatever order a buyer says it, the facilitator is asked the same.
+#[tokio::test]
+async fn a_payment_in_another_order_is_asked_about_alike() {
+    let messages = messages(Version::V2);
+    let case = &messages.cases[0];
+    let facilitator = Scripted::default();
+    {
+        let mut script = facilitator.0.lock().unwrap();
+        script.verify = case.verify_answer.clone().unwrap();
+        script.settle = case.settle_answer.clone().unwrap();
+    }
+    let sorted = messages.payment_json.to_string();
+    let usual = BASE64_STANDARD.decode(&messages.payment).unwrap();
+    assert_ne!(sorted.as_bytes(), usual);
+    let payment = BASE64_STANDARD.encode(sorted);
+    let seen = ask(facilitator.clone(), Some((Version::V2, &payment))).await;
+    assert_eq!(seen.status.as_u16(), case.status);
+    let expected: Value = serde_json::from_str(&messages.call).unwrap();
+    let asked = &facilitator.0.lock().unwrap().asked;
+    assert_eq!(asked.len(), 2);
+    for asked in asked {
+        assert_eq!(serde_json::from_str::<Value>(asked).unwrap(), expected);
+    }
+}
+
 /// A payment and its signatures.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -107,6 +107,35 @@ pub async fn the_next_one_runs_if_the_first_fails<A: App>() {
     shop.assert_charges(1);
 }
 
+/// What is made again is made for one at a time, however long ago it was paid for.
+pub async fn only_one_is_served_again<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_kept_answer_bytes(0))
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let send = || tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    kitchen.finish(1);
+    assert_eq!(send().await.unwrap().status, StatusCode::OK);
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    shop.clock.advance(std::time::Duration::from_secs(700));
+    let first = send();
+    kitchen.wait_started(2).await;
+    let second = send();
+    tokio::select! {
+        () = shop.clock.sleeper_for(std::time::Duration::from_millis(500)) => {}
+        () = kitchen.wait_started(3) => panic!("two at a time"),
+    }
+    kitchen.finish(2);
+    for answer in [first, second] {
+        assert_eq!(answer.await.unwrap().status, StatusCode::OK);
+    }
+    assert_eq!(kitchen.started(), 3);
+    shop.assert_charges(1);
+}
+
 /// Those who wait do so for a while and not for ever, and not too many of them.
 pub async fn waiting_is_bounded<A: App>() {
     let kitchen = Kitchen::waiting();

@@ -61,6 +61,7 @@ macro_rules! behaviours {
                 twenty_are_one,
                 two_hundred_are_one,
                 only_one_is_served_without_a_reference,
+                only_one_is_served_again,
                 the_next_one_runs_if_the_first_fails,
                 waiting_is_bounded,
                 another_request_does_not_wait,
@@ -74,6 +75,8 @@ macro_rules! behaviours {
                 gets_nothing_without_the_reference,
                 can_be_paid_without_a_reference,
                 is_for_the_same_body,
+                is_for_the_same_headers,
+                gets_the_whole_answer_after_its_head,
                 does_not_ask_for_the_price,
                 honours_a_price_that_was_told,
             ];

@@ -364,10 +364,20 @@ pub async fn buy_anew_what_was_delivered_meanwhile<A: App>() {
 
 /// What must not run twice and was not kept cannot be given again; the buyer is told so, and not charged again.
 pub async fn are_told_if_nothing_is_left<A: App>() {
+    for when in [Settle::After, Settle::Before] {
+        nothing_is_left::<A>(when).await;
+    }
+}
+
+async fn nothing_is_left<A: App>(when: Settle) {
     let kitchen = Kitchen::open();
     let unkept = kitchen.cook(|_, _| Ok(http::Response::new(crate::pieces(16 << 20, true))));
     let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), unkept)
+        .sell(
+            "/goods",
+            move |x402| x402.route("$0.01").settle(when),
+            unkept,
+        )
         .open::<A>()
         .await;
     let buyer = shop.buyer(1);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::header::{AGE, HOST, SET_COOKIE};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 use x402_tower::cors::REPLAYED;
 use x402_tower::proto::header::PAYMENT_REQUIRED;
@@ -28,6 +28,73 @@ pub async fn is_known_as_long_as_it_could_be_used<A: App>() {
         shop.ledger.wait_for(Verb::Delivered, 1).await;
         shop.clock.advance(Duration::from_secs(3500));
     }
+    shop.assert_charges(1);
+}
+
+/// A request is another one with other credentials, and with whatever else the seller says makes one.
+pub async fn is_for_the_same_headers<A: App>() {
+    let kitchen = Kitchen::open();
+    let tenant = HeaderName::from_static("x-tenant");
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            |x402| x402.route("$0.01").distinguish_by(tenant),
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let ask = |headers: &[(&'static str, &'static str)]| {
+        let mut request = paying(get("/goods"), &payment);
+        for (name, value) in headers {
+            let value = HeaderValue::from_static(value);
+            request.headers_mut().append(*name, value);
+        }
+        shop.send(request)
+    };
+    let own = ("authorization", "Bearer a");
+    let first = ask(&[own, ("x-tenant", "1"), ("accept-language", "en")]).await;
+    assert_eq!(first.status, StatusCode::OK);
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    for headers in [
+        &[][..],
+        &[own],
+        &[("x-tenant", "1")],
+        &[("authorization", "Bearer b"), ("x-tenant", "1")],
+        &[("cookie", "Bearer a"), ("x-tenant", "1")],
+        &[own, ("cookie", "a=b"), ("x-tenant", "1")],
+        &[own, ("range", "bytes=0-1"), ("x-tenant", "1")],
+        &[own, ("x-tenant", "2")],
+        &[own, ("x-tenant", "1"), ("x-tenant", "2")],
+    ] {
+        let answer = ask(headers).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{headers:?}");
+        assert_eq!(answer.problem(), "payment_for_other_request");
+    }
+    let again = ask(&[own, ("x-tenant", "1"), ("accept-language", "fr")]).await;
+    assert_eq!(again.header(REPLAYED), Some("true"));
+    assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
+}
+
+/// What HEAD was told is not all that GET has a right to.
+pub async fn gets_the_whole_answer_after_its_head<A: App>() {
+    let kitchen = Kitchen::open();
+    let handler = kitchen.cook(|_, _| Ok(Response::new(crate::pieces(1000, true))));
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), handler)
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let head = paying(request(Method::HEAD, "/goods", ""), &payment);
+    let head = shop.send(head).await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+    assert!(head.receipt().success);
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    let whole = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!((whole.status, whole.body.len()), (StatusCode::OK, 1000));
+    assert_eq!(whole.receipt(), head.receipt());
+    assert_eq!(kitchen.started(), 2);
     shop.assert_charges(1);
 }
 
@@ -368,10 +435,10 @@ pub async fn honours_a_price_that_was_told<A: App>() {
         .await;
     let buyer = shop.buyer(1);
     let mut told = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..5 {
         told.push(buyer.payment(&shop.challenge("/goods").await));
     }
-    let [in_time, elsewhere, cheaper, too_late] = &mut told[..] else {
+    let [in_time, elsewhere, otherwise, cheaper, too_late] = &mut told[..] else {
         unreachable!()
     };
     price.store(3, Ordering::SeqCst);
@@ -392,6 +459,9 @@ pub async fn honours_a_price_that_was_told<A: App>() {
     let answer = shop
         .send(paying(get("/goods?size=large"), &encode(elsewhere)))
         .await;
+    assert_eq!(Challenge::of(&answer).error(), mismatch);
+    let post = request(Method::POST, "/goods", "");
+    let answer = shop.send(paying(post, &encode(otherwise))).await;
     assert_eq!(Challenge::of(&answer).error(), mismatch);
     assert_eq!(
         Challenge::of(&answer).v2.accepts[0].amount,

@@ -66,6 +66,11 @@ pub async fn is_refused_whatever_was_changed<A: App>() {
             "invalid_exact_evm_payload_authorization_value_mismatch",
         ),
         (
+            "more is signed",
+            Box::new(signed("value", json!("10001"))),
+            "invalid_exact_evm_payload_authorization_value_mismatch",
+        ),
+        (
             "less is both",
             Box::new(both("amount", "value", json!("1"))),
             mismatch,
@@ -206,27 +211,57 @@ pub async fn is_refused_whatever_was_changed<A: App>() {
         let mut payment = good.clone();
         change(&mut payment);
         assert_ne!(payment, good, "{what}");
-        let answer = shop.send(paying(get("/goods"), &encode(&payment))).await;
-        assert_eq!(
-            answer.status,
-            StatusCode::PAYMENT_REQUIRED,
-            "{what}: {answer:?}"
-        );
-        let challenge = Challenge::of(&answer);
-        assert_eq!(challenge.error(), reason, "{what}");
-        assert_eq!(
-            challenge.v1.unwrap().error.as_deref(),
-            Some(reason),
-            "{what}"
-        );
-        assert_eq!(challenge.v2.accepts[0].amount, 10_000u64.into(), "{what}");
+        // In any order, and in that of the challenge, which is known letter by letter.
+        for said in [encode(&payment), in_our_order(&payment)] {
+            let answer = shop.send(paying(get("/goods"), &said)).await;
+            assert_eq!(
+                answer.status,
+                StatusCode::PAYMENT_REQUIRED,
+                "{what}: {answer:?}"
+            );
+            let challenge = Challenge::of(&answer);
+            assert_eq!(challenge.error(), reason, "{what}");
+            assert_eq!(
+                challenge.v1.unwrap().error.as_deref(),
+                Some(reason),
+                "{what}"
+            );
+            assert_eq!(challenge.v2.accepts[0].amount, 10_000u64.into(), "{what}");
+        }
     }
     assert_eq!(kitchen.started(), 0);
     assert_eq!(shop.facilitator.calls().settle, 0);
     shop.assert_charges(0);
     // After all of that, the payment itself is as good as ever.
-    let answer = shop.send(paying(get("/goods"), &encode(&good))).await;
+    let answer = shop.send(paying(get("/goods"), &in_our_order(&good))).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+}
+
+/// A payment whose members stand where those of a challenge do.
+fn in_our_order(payment: &Value) -> HeaderValue {
+    const ORDER: [&str; 9] = [
+        "scheme",
+        "network",
+        "amount",
+        "asset",
+        "payTo",
+        "maxTimeoutSeconds",
+        "name",
+        "version",
+        "ref",
+    ];
+    fn say(value: &Value) -> String {
+        let Value::Object(members) = value else {
+            return value.to_string();
+        };
+        let place = |name: &str| ORDER.iter().position(|known| *known == name);
+        let mut members: Vec<_> = members.iter().collect();
+        members.sort_by_key(|(name, _)| place(name).unwrap_or(ORDER.len()));
+        let members = members.iter();
+        let said = members.map(|(name, value)| format!("{}:{}", json!(name), say(value)));
+        format!("{{{}}}", said.collect::<Vec<_>>().join(","))
+    }
+    HeaderValue::from_str(&BASE64_STANDARD.encode(say(payment))).unwrap()
 }
 
 fn bytes_of(signature: &Value) -> Vec<u8> {

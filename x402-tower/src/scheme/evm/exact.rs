@@ -172,6 +172,7 @@ mod tests {
             payload(&hex("a", 19), &nonce, &signature),
             payload(&from, &hex("b", 31), &signature),
             payload(&from, &nonce[2..], &signature),
+            payload(&from, &nonce.replace('x', "X"), &signature),
             payload(&from, &nonce, &signature).replace("2500", "-1"),
             payload(&from, &nonce, &signature).replace("2500", "0x9c4"),
             payload(&from, &nonce, &signature).replace("\"2500\"", "2500"),
