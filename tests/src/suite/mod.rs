@@ -109,6 +109,7 @@ macro_rules! behaviours {
                 are_found_by_an_order_that_failed,
                 may_order_something_else_meanwhile,
                 buy_anew_what_was_delivered_meanwhile,
+                buy_anew_what_is_delivered_meanwhile,
                 are_told_if_nothing_is_left,
                 are_told_if_nothing_is_left_in_the_end,
                 may_buy_twice_at_once,

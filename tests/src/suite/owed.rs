@@ -362,6 +362,38 @@ pub async fn buy_anew_what_was_delivered_meanwhile<A: App>() {
     }
 }
 
+/// The same if it is being delivered just now.
+pub async fn buy_anew_what_is_delivered_meanwhile<A: App>() {
+    let kitchen = Kitchen::open();
+    let length = 32 << 20;
+    let large = kitchen.cook(move |_, _| Ok(http::Response::new(crate::pieces(length, true))));
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_kept_answer_bytes(length))
+        .sell("/goods", |x402| x402.route("$0.01"), large)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let ask = || request(Method::POST, "/goods", "");
+    leave_asking(&shop, &buyer, ask(), 1).await;
+    let slow = Duration::from_secs(3);
+    shop.facilitator.on(Endpoint::Verify, [Fault::Delay(slow)]);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let sending = crate::send(shop.address(), paying(ask(), &payment));
+    let asking = tokio::spawn(sending);
+    shop.clock.sleeper_for(slow).await;
+    let payment = shop.pay(&buyer, "/goods").await;
+    let mut quicker = Connection::open(shop.address(), &paying(ask(), &payment)).await;
+    let head = quicker.read_head().await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    shop.assert_charges(1);
+
+    shop.clock.advance(slow);
+    let slower = asking.await.unwrap();
+    assert_eq!((slower.status, slower.body.len()), (StatusCode::OK, length));
+    shop.assert_charges(2);
+    quicker.hang_up();
+}
+
 /// What must not run twice and was not kept cannot be given again; the buyer is told so, and not charged again.
 pub async fn are_told_if_nothing_is_left<A: App>() {
     for when in [Settle::After, Settle::Before] {

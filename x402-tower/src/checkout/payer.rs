@@ -65,9 +65,14 @@ impl Payer<'_> {
                 Known::Answer(answer, receipt) => {
                     let age = till.now().saturating_sub(answer.given_at).as_secs();
                     let mut reply = Reply::kept(answer, &receipt, self.paying.version, age);
-                    // If this is the first time that it arrives, that has to be noted.
-                    if let Again::Granted(handover) = self.take(identity.key).await? {
-                        reply.handover = Some(handover);
+                    match self.take(identity.key).await? {
+                        // If this is the first time that it arrives, that has to be noted.
+                        Again::Granted(handover) => reply.handover = Some(handover),
+                        // Another request of theirs is getting it, so this one is a new purchase.
+                        Again::Busy | Again::Denied if self.claimant == Claimant::SamePayer => {
+                            return Ok(None);
+                        }
+                        Again::Busy | Again::Denied => {}
                     }
                     return Ok(Some(Step::Reply(Box::new(reply))));
                 }
