@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::asked::Asked;
 use super::flights::Seat;
 use super::guard::{Claim, Handover};
-use super::identify::{self, Identified};
+use super::identify::{self, Candidates, Identified};
 use super::known::{Body, Claimant, Compared};
 use super::meter::Meter;
 use super::payer::Payer;
@@ -192,7 +192,7 @@ async fn look(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Looked, 
     let candidates = identify::identify(asked, &tender, &paying.request)?;
 
     // A payment that is known is answered by what is known of it, before terms, price or time are looked at.
-    for candidate in &candidates {
+    for candidate in candidates.iter() {
         let found = till
             .ledger
             .find(&candidate.identity)
@@ -221,7 +221,7 @@ async fn look(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Looked, 
 fn judge(
     paying: &Paying,
     tender: &Tender<'_>,
-    candidates: Vec<Identified>,
+    candidates: Candidates,
     terms: Arc<Terms>,
 ) -> Result<Box<Good>, Refusal> {
     let asked = &paying.asked;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::asked::Asked;
-use super::identify::Identified;
+use super::identify::{Candidates, Identified};
 use super::matching;
 use super::policy::Pricing;
 use super::tender::Tender;
@@ -18,11 +18,11 @@ pub(super) fn find(
     asked: &Asked,
     tender: &Tender<'_>,
     terms: &Terms,
-    mut candidates: Vec<Identified>,
+    candidates: Candidates,
     supported: Option<&SupportedResponse>,
 ) -> Option<(Identified, Pick)> {
     if let Some(offer) = &tender.repeated {
-        return Some((candidates.pop()?, offer.clone()));
+        return Some((candidates.into_first(), offer.clone()));
     }
     let find_in = |prepared: Arc<Prepared>| {
         candidates.iter().enumerate().find_map(|(at, candidate)| {
@@ -34,7 +34,7 @@ pub(super) fn find(
     let lately = terms.lately().into_iter().find_map(find_in);
     let (at, offer) =
         lately.or_else(|| find_in(earlier(asked, tender, &candidates, supported)?))?;
-    Some((candidates.swap_remove(at), offer))
+    Some((candidates.into_nth(at), offer))
 }
 
 /// The offer that the payment's reference was made for. Nothing of it is remembered: the reference vouches for what the
@@ -42,13 +42,13 @@ pub(super) fn find(
 fn earlier(
     asked: &Asked,
     tender: &Tender<'_>,
-    candidates: &[Identified],
+    candidates: &Candidates,
     supported: Option<&SupportedResponse>,
 ) -> Option<Arc<Prepared>> {
     let Pricing::Dynamic(dynamic) = &asked.policy.pricing else {
         return None;
     };
-    let [candidate] = candidates else { return None };
+    let candidate = candidates.only()?;
     let terms = tender.presented.accepted.terms.as_ref()?;
     let opened = tender.open(asked, terms)?;
     if asked.policy.till.now() > opened.issued + dynamic.window {
