@@ -2,7 +2,10 @@ use axum::Router;
 use axum::extract::OriginalUri;
 use axum::routing::MethodRouter;
 use tower_layer::Layer;
-use x402_tower::gate::{Gate, GateLayer};
+use x402_tower::gate::GateLayer;
+
+use crate::PaidService;
+use crate::service::Inside;
 
 /// Puts a price on a handler, a method router or a router. Made by [`X402::price`](crate::X402::price) and
 /// [`X402::route`](crate::X402::route).
@@ -17,10 +20,10 @@ impl From<GateLayer> for Paid {
 }
 
 impl<S> Layer<S> for Paid {
-    type Service = Gate<S>;
+    type Service = PaidService<S>;
 
-    fn layer(&self, inner: S) -> Gate<S> {
-        self.0.layer(inner)
+    fn layer(&self, inner: S) -> PaidService<S> {
+        PaidService::new(self.0.layer(Inside(inner)))
     }
 }
 
