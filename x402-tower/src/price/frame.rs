@@ -79,12 +79,13 @@ impl Frame {
         let target = header::escaped(target);
         let mut value = Vec::with_capacity(self.length(target.len(), tail));
         value.extend_from_slice(&self.lead);
-        // Spaces behind the string end its last group.
-        let mut end = String::with_capacity(target.len() + 3);
-        end.push_str(&target);
-        end.push('"');
-        end.push_str(&"  "[..2 - target.len() % 3]);
-        base64::encode(&mut value, end.as_bytes());
+        let (groups, rest) = target.as_bytes().split_at(target.len() / 3 * 3);
+        base64::encode(&mut value, groups);
+        // The end of the string ends the last group, with spaces behind it.
+        let mut last = *b"   ";
+        last[..rest.len()].copy_from_slice(rest);
+        last[rest.len()] = b'"';
+        base64::encode(&mut value, &last);
         tail.append(&mut value, reference);
         Challenge {
             header: value,
