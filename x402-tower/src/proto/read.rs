@@ -81,6 +81,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string.
+    #[inline]
     pub(crate) fn text(&mut self) -> Result<Cow<'a, str>, ReadError> {
         self.next();
         let start = self.at;
@@ -88,6 +89,12 @@ impl<'a> Reader<'a> {
         if is_plain {
             return Ok(Cow::Borrowed(&self.text[start + 1..self.at - 1]));
         }
+        self.unescaped(start)
+    }
+
+    /// The string that began at `start`, as what it stands for.
+    #[cold]
+    fn unescaped(&self, start: usize) -> Result<Cow<'a, str>, ReadError> {
         match serde_json::from_str(&self.text[start..self.at]) {
             Ok(text) => Ok(Cow::Owned(text)),
             Err(_) => Err(self.error(Problem::Syntax)),
@@ -229,21 +236,28 @@ impl<'a> Reader<'a> {
             self.at += 1;
             return Ok(true);
         }
-        self.escaped_string().map(|()| false)
+        self.rest_of_string()
     }
 
-    /// What is left of a string from its first escape on.
+    /// What is left of a string from where it is not plain on.
     #[cold]
-    fn escaped_string(&mut self) -> Result<(), ReadError> {
-        while self.here() == Some(b'\\') {
-            self.escape()?;
+    fn rest_of_string(&mut self) -> Result<bool, ReadError> {
+        let mut is_plain = true;
+        loop {
+            match self.here() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(is_plain);
+                }
+                Some(b'\\') => {
+                    is_plain = false;
+                    self.escape()?;
+                }
+                Some(0x80..) => self.at += 1,
+                _ => return Err(self.error(Problem::Syntax)),
+            }
             self.at += plain(&self.text.as_bytes()[self.at..]);
         }
-        if self.here() != Some(b'"') {
-            return Err(self.error(Problem::Syntax));
-        }
-        self.at += 1;
-        Ok(())
     }
 
     fn escape(&mut self) -> Result<(), ReadError> {
@@ -291,27 +305,27 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many bytes stand for themselves in a string, from here on.
+/// How many bytes from here on are ASCII that stands for itself in a string.
 #[inline]
 pub(super) fn plain(text: &[u8]) -> usize {
     const EACH: u64 = u64::MAX / 0xff;
     const HIGH: u64 = EACH << 7;
     let mut rest = text;
     while let Some((word, behind)) = rest.split_first_chunk::<8>() {
-        // Eight at a time: of those below 0x80, what is subtracted from turns negative. What is behind the first may be
-        // marked wrongly, nothing before it. The exclusive or puts the quotation mark where the space is, next to the
-        // control characters, which stay where they are among themselves.
+        // Eight at a time: what is subtracted from turns negative. What is behind the first may be marked wrongly, nothing
+        // before it. The exclusive or puts the quotation mark where the space is, next to the control characters, which
+        // stay where they are among themselves.
         let word = u64::from_le_bytes(*word);
         let control_or_quote = (word ^ (EACH * 0x02)).wrapping_sub(EACH * 0x21);
         let backslash = (word ^ (EACH * 0x5c)).wrapping_sub(EACH);
-        let special = (control_or_quote | backslash) & !word & HIGH;
+        let special = (control_or_quote | backslash | word) & HIGH;
         if special != 0 {
             return text.len() - rest.len() + (special.trailing_zeros() / 8) as usize;
         }
         rest = behind;
     }
-    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    let in_rest = rest.iter().take_while(|byte| !is_special(**byte)).count();
+    let is_plain = |byte: u8| matches!(byte, b' '..0x80) && byte != b'"' && byte != b'\\';
+    let in_rest = rest.iter().take_while(|byte| is_plain(**byte)).count();
     text.len() - rest.len() + in_rest
 }
 
