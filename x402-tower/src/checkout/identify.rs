@@ -39,8 +39,11 @@ impl Candidates {
         self.others.is_empty().then_some(&self.first)
     }
 
-    pub(super) fn into_first(self) -> Identified {
-        self.first
+    pub(super) fn nth(&self, at: usize) -> &Identified {
+        match at.checked_sub(1) {
+            Some(at) => &self.others[at],
+            None => &self.first,
+        }
     }
 
     pub(super) fn into_nth(mut self, at: usize) -> Identified {

@@ -1,6 +1,8 @@
 //! Taking a payment out of the ledger, in a way that gives it back whoever stops waiting for the ledger's answer.
+//!
+//! A ledger that is somewhere else may have done what it was asked, though nobody has heard the answer. It is heard out
+//! at home then, and what it gave is dropped, which gives it back.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use super::guard::{Claim, Handover};
@@ -18,14 +20,18 @@ pub(super) enum Taken {
 
 /// Claims a payment.
 pub(super) async fn claim(till: &Arc<Till>, request: &ledger::Claim) -> Result<Taken, LedgerError> {
+    let at = Arc::clone(till);
     if till.ledger.answers_at_once() {
-        return claim_here(Arc::clone(till), request).await;
+        return claim_for(at, request).await;
     }
-    let (request, at) = (request.clone(), Arc::clone(till));
-    surely(till, async move { claim_here(at, &request).await }).await
+    let request = request.clone();
+    let asking = till
+        .home
+        .surely(async move { claim_for(at, &request).await });
+    asking.await
 }
 
-async fn claim_here(till: Arc<Till>, request: &ledger::Claim) -> Result<Taken, LedgerError> {
+async fn claim_for(till: Arc<Till>, request: &ledger::Claim) -> Result<Taken, LedgerError> {
     Ok(match till.ledger.claim(request).await? {
         Claimed::Fresh(token) => Taken::Ours(Claim::new(till, token)),
         Claimed::Known(found) => Taken::Known(found),
@@ -48,26 +54,18 @@ pub(super) async fn rerun(
     delivered: bool,
 ) -> Result<Again, LedgerError> {
     let at = Arc::clone(till);
-    surely(till, async move {
-        let most = at.limits.reruns;
-        Ok(match at.ledger.rerun(&key, most, delivered).await? {
-            Rerun::Granted(token) => Again::Granted(Box::new(Handover::new(at, token))),
-            Rerun::Busy => Again::Busy,
-            Rerun::Denied => Again::Denied,
-        })
-    })
-    .await
+    if till.ledger.answers_at_once() {
+        return rerun_for(at, key, delivered).await;
+    }
+    let asking = till.home.surely(rerun_for(at, key, delivered));
+    asking.await
 }
 
-/// A ledger that is somewhere else may have done what it was asked, though nobody has heard the answer. It is heard out
-/// at home then, and what it gave is dropped, which gives it back.
-async fn surely<T: Send + 'static>(
-    till: &Till,
-    asking: impl Future<Output = T> + Send + 'static,
-) -> T {
-    if till.ledger.answers_at_once() {
-        asking.await
-    } else {
-        till.home.surely(asking).await
-    }
+async fn rerun_for(till: Arc<Till>, key: Key, delivered: bool) -> Result<Again, LedgerError> {
+    let most = till.limits.reruns;
+    Ok(match till.ledger.rerun(&key, most, delivered).await? {
+        Rerun::Granted(token) => Again::Granted(Box::new(Handover::new(till, token))),
+        Rerun::Busy => Again::Busy,
+        Rerun::Denied => Again::Denied,
+    })
 }
