@@ -2,7 +2,7 @@ use axum::Router;
 use axum::extract::OriginalUri;
 use axum::routing::MethodRouter;
 use tower_layer::Layer;
-use x402_tower::gate::GateLayer;
+use x402_tower::gate::{Gate, GateLayer};
 
 use crate::PaidService;
 use crate::service::Inside;
@@ -19,11 +19,17 @@ impl From<GateLayer> for Paid {
     }
 }
 
+impl Paid {
+    pub(crate) fn gate<S>(&self, inner: S) -> Gate<S> {
+        self.0.layer(inner)
+    }
+}
+
 impl<S> Layer<S> for Paid {
     type Service = PaidService<S>;
 
     fn layer(&self, inner: S) -> PaidService<S> {
-        PaidService::new(self.0.layer(Inside(inner)))
+        PaidService::new(self.gate(Inside::new(inner)))
     }
 }
 

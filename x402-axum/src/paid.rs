@@ -11,10 +11,10 @@ use axum::handler::Handler;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use pin_project_lite::pin_project;
-use tower_layer::Layer as _;
 use tower_service::Service;
+use x402_tower::gate::{RequestBody, ResponseFuture};
 
-use crate::{Declaration, HasX402, ResponseFuture, log};
+use crate::{Declaration, HasX402, body, log};
 
 /// Calls a handler behind the price that it declares. No extractor runs, and no body is read, before it is paid.
 pub fn call<H, T, S>(
@@ -35,7 +35,7 @@ where
                 arguments: PhantomData,
             };
             State::Gate {
-                answering: paid.layer(behind).call(request),
+                answering: paid.gate(behind).call(request),
             }
         }
         Err(error) => {
@@ -63,7 +63,7 @@ impl<H: Clone, T, S: Clone> Clone for Behind<H, T, S> {
     }
 }
 
-impl<H, T, S> Service<Request> for Behind<H, T, S>
+impl<H, T, S> Service<Request<RequestBody<Body>>> for Behind<H, T, S>
 where
     H: Handler<T, S>,
     S: Clone,
@@ -76,10 +76,10 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, request: Request<RequestBody<Body>>) -> Self::Future {
         let (handler, state) = (self.handler.clone(), self.state.clone());
         Infallibly {
-            answering: handler.call(request, state),
+            answering: handler.call(request.map(body::inwards), state),
         }
     }
 }
@@ -119,7 +119,7 @@ pin_project! {
         H: Handler<T, S>,
         S: Clone,
     {
-        Gate { #[pin] answering: ResponseFuture<Behind<H, T, S>, Body> },
+        Gate { #[pin] answering: ResponseFuture<Behind<H, T, S>, Body, Body> },
         Misconfigured,
     }
 }
@@ -134,7 +134,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
         Poll::Ready(match self.project().state.project() {
             StateProjection::Gate { answering } => match ready!(answering.poll(cx)) {
-                Ok(response) => response,
+                Ok(response) => response.map(body::outwards),
                 Err(never) => match never {},
             },
             StateProjection::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

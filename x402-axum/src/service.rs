@@ -1,6 +1,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::BoxError;
@@ -44,20 +45,47 @@ where
 }
 
 /// What is inside of a gate.
-#[derive(Clone, Debug)]
-pub(crate) struct Inside<S>(pub(crate) S);
+///
+/// Routers clone a service for every request, and so does a gate. These clones share one, and only what is made ready is
+/// cloned itself.
+#[derive(Debug)]
+pub(crate) struct Inside<S> {
+    shared: Arc<S>,
+    ready: Option<S>,
+}
 
-impl<S: Service<Request>> Service<Request<RequestBody<Body>>> for Inside<S> {
+impl<S> Inside<S> {
+    pub(crate) fn new(inner: S) -> Self {
+        Self {
+            shared: Arc::new(inner),
+            ready: None,
+        }
+    }
+}
+
+impl<S> Clone for Inside<S> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            ready: None,
+        }
+    }
+}
+
+impl<S: Service<Request> + Clone> Service<Request<RequestBody<Body>>> for Inside<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+        let Self { shared, ready } = self;
+        ready.get_or_insert_with(|| S::clone(shared)).poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<RequestBody<Body>>) -> S::Future {
-        self.0.call(request.map(body::inwards))
+        let ready = self.ready.take();
+        let mut ready = ready.unwrap_or_else(|| S::clone(&self.shared));
+        ready.call(request.map(body::inwards))
     }
 }
 
@@ -66,6 +94,7 @@ pin_project! {
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request>,
+        S: Clone,
     {
         #[pin]
         answering: gate::ResponseFuture<Inside<S>, Body, B>,
@@ -74,7 +103,7 @@ pin_project! {
 
 impl<S, B> Future for ResponseFuture<S, B>
 where
-    S: Service<Request, Response = Response<B>>,
+    S: Service<Request, Response = Response<B>> + Clone,
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     type Output = Result<Response, S::Error>;
@@ -85,7 +114,7 @@ where
     }
 }
 
-impl<S: Service<Request>, B> fmt::Debug for ResponseFuture<S, B> {
+impl<S: Service<Request> + Clone, B> fmt::Debug for ResponseFuture<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

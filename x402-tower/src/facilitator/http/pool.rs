@@ -40,10 +40,12 @@ impl Pool {
         };
         // The latest is the least likely to break.
         let at = idle.iter().rposition(leads_there)?;
-        match &idle[at].connection {
-            Connection::Http1(_) => Some(idle.remove(at).connection),
-            Connection::Http2(shared) => Some(Connection::Http2(shared.clone())),
+        let found = &mut idle[at];
+        if let Connection::Http2(shared) = &found.connection {
+            found.since = Instant::now();
+            return Some(Connection::Http2(shared.clone()));
         }
+        Some(idle.remove(at).connection)
     }
 
     /// Keeps a connection to the server of this URI.
