@@ -4,6 +4,9 @@ use axum::routing::MethodRouter;
 use tower_layer::Layer;
 use x402_tower::gate::{Gate, GateLayer};
 
+use crate::PaidService;
+use crate::service::Inside;
+
 /// Puts a price on a handler, a method router or a router. Made by [`X402::price`](crate::X402::price) and
 /// [`X402::route`](crate::X402::route).
 #[derive(Clone, Debug)]
@@ -16,11 +19,17 @@ impl From<GateLayer> for Paid {
     }
 }
 
-impl<S> Layer<S> for Paid {
-    type Service = Gate<S>;
-
-    fn layer(&self, inner: S) -> Gate<S> {
+impl Paid {
+    pub(crate) fn gate<S>(&self, inner: S) -> Gate<S> {
         self.0.layer(inner)
+    }
+}
+
+impl<S> Layer<S> for Paid {
+    type Service = PaidService<S>;
+
+    fn layer(&self, inner: S) -> PaidService<S> {
+        PaidService::new(self.gate(Inside::new(inner)))
     }
 }
 

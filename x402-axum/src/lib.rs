@@ -52,10 +52,12 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod body;
 mod extract;
 mod layer;
 mod log;
 mod paid;
+mod service;
 mod state;
 
 pub use x402_tower::clock;
@@ -131,6 +133,7 @@ pub use x402_macros::price;
 
 pub use self::extract::{Meter, NotMetered, NotPaid, NotSettled, Payment, Receipt};
 pub use self::layer::{Paid, RouterExt};
+pub use self::service::{PaidService, ResponseFuture};
 pub use self::state::HasX402;
 
 /// A seller: everything that their routes share. Cheap to clone, and made to be the state of a router.

@@ -11,11 +11,10 @@ use axum::handler::Handler;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use pin_project_lite::pin_project;
-use tower_layer::Layer as _;
 use tower_service::Service;
 use x402_tower::gate::{RequestBody, ResponseFuture};
 
-use crate::{Declaration, HasX402, log};
+use crate::{Declaration, HasX402, body, log};
 
 /// Calls a handler behind the price that it declares. No extractor runs, and no body is read, before it is paid.
 pub fn call<H, T, S>(
@@ -36,7 +35,7 @@ where
                 arguments: PhantomData,
             };
             State::Gate {
-                answering: paid.layer(behind).call(request),
+                answering: paid.gate(behind).call(request),
             }
         }
         Err(error) => {
@@ -80,7 +79,7 @@ where
     fn call(&mut self, request: Request<RequestBody<Body>>) -> Self::Future {
         let (handler, state) = (self.handler.clone(), self.state.clone());
         Infallibly {
-            answering: handler.call(request.map(Body::new), state),
+            answering: handler.call(request.map(body::inwards), state),
         }
     }
 }
@@ -135,7 +134,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
         Poll::Ready(match self.project().state.project() {
             StateProjection::Gate { answering } => match ready!(answering.poll(cx)) {
-                Ok(response) => response.map(Body::new),
+                Ok(response) => response.map(body::outwards),
                 Err(never) => match never {},
             },
             StateProjection::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

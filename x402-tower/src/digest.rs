@@ -83,15 +83,15 @@ impl Hasher {
 
     /// Takes in more of whatever comes.
     pub(crate) fn update(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            if self.filled == BLOCK {
-                self.compress(false);
-            }
-            let (now, later) = bytes.split_at(bytes.len().min(BLOCK - self.filled));
-            self.block[self.filled..self.filled + now.len()].copy_from_slice(now);
-            self.filled += now.len();
+        while bytes.len() > BLOCK - self.filled {
+            let (now, later) = bytes.split_at(BLOCK - self.filled);
+            self.block[self.filled..].copy_from_slice(now);
+            self.filled = BLOCK;
+            self.compress(false);
             bytes = later;
         }
+        self.block[self.filled..self.filled + bytes.len()].copy_from_slice(bytes);
+        self.filled += bytes.len();
     }
 
     pub(crate) fn finish(mut self) -> Digest {

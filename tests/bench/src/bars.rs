@@ -70,21 +70,21 @@ pub fn of(case: Case) -> Bar {
             Bar::default()
         }
         Case::Free => Bar {
-            more_instructions: Some(Most::missed(3_020, 500)),
+            more_instructions: Some(Most::missed(2_040, 500)),
             ..Bar::default()
         },
-        Case::Challenge => bar(Most::missed(13_350, 11_000), Most::met(18)),
-        Case::Paid => bar(Most::missed(69_000, 55_000), Most::missed(54, 45)),
-        Case::Declared => bar(Most::missed(13_850, 9_000), Most::met(16)),
-        Case::DeclaredPaid => bar(Most::missed(69_400, 55_000), Most::missed(53, 45)),
+        Case::Challenge => bar(Most::missed(12_900, 11_000), Most::met(18)),
+        Case::Paid => bar(Most::missed(61_500, 55_000), Most::missed(49, 45)),
+        Case::Declared => bar(Most::missed(13_120, 9_000), Most::met(16)),
+        Case::DeclaredPaid => bar(Most::missed(61_150, 55_000), Most::met(45)),
         Case::ActixChallenge => only(Most::missed(31_600, 20_000)),
         Case::ActixPaid => only(Most::missed(114_600, 70_000)),
         Case::ActixDeclared => only(Most::missed(34_300, 20_000)),
         Case::ActixDeclaredPaid => only(Most::missed(112_200, 70_000)),
         Case::BadBase64 => only(Most::met(24_000)),
-        Case::BadJson => only(Most::missed(29_800, 24_000)),
+        Case::BadJson => only(Most::missed(26_550, 24_000)),
         Case::OverReqwest => only(Most::met(210_000)),
-        Case::OverHyper => only(Most::missed(143_900, 120_000)),
+        Case::OverHyper => only(Most::met(120_000)),
     }
 }
 

@@ -138,7 +138,7 @@ impl Case {
             app: if self.is_actix() {
                 App::Actix(Service::new(self, seller.with_layer()).await)
             } else {
-                App::Axum(self.router(&seller))
+                App::Axum(self.router(seller.with_layer()))
             },
             expected: StatusCode::OK,
             headers: Vec::new(),
@@ -149,21 +149,19 @@ impl Case {
         bench
     }
 
-    fn router(self, seller: &X402) -> Router {
+    fn router(self, seller: x402_axum::X402) -> Router {
         let route = match self {
             Self::Bare => get(goods),
             Self::Layered => get(goods).layer(tower_layer::layer_fn(|inner| inner)),
             Self::BareWaiting => get(std::future::pending::<&str>),
             Self::Free => {
-                let gate = seller.route("$0.01").free_when(|_| true).build();
-                get(goods).layer(gate.expect("a gate"))
+                let paid = seller.route("$0.01").free_when(|_| true).build();
+                get(goods).layer(paid.expect("a price"))
             }
             Self::Declared | Self::DeclaredPaid => get(declared),
-            _ => get(goods).layer(seller.price("$0.01").expect("a gate")),
+            _ => get(goods).layer(seller.price("$0.01").expect("a price")),
         };
-        Router::new()
-            .route("/goods", route)
-            .with_state(seller.with_layer())
+        Router::new().route("/goods", route).with_state(seller)
     }
 }
 

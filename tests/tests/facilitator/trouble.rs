@@ -10,7 +10,7 @@ use x402_tower::facilitator::{
 };
 use x402_tower::testing::ManualClock;
 
-use super::server::{Act, Server, json};
+use super::server::{Act, Server, answer, json};
 use super::{call, over_both_transports, proved};
 
 const SETTLED: &str = r#"{"success":true,"transaction":"0x1","network":"eip155:8453"}"#;
@@ -19,6 +19,7 @@ over_both_transports! {
     nothing_was_sent_to_where_nobody_listens,
     a_request_that_was_read_may_have_been_acted_on,
     nothing_is_sent_twice_on_a_connection_that_was_warm,
+    a_connection_that_was_closed_while_nobody_needed_it_is_replaced,
     silence_is_given_up,
     credentials_that_never_come_are_given_up,
 }
@@ -66,6 +67,24 @@ async fn nothing_is_sent_twice_on_a_connection_that_was_warm(transport: impl Tra
         );
         assert_eq!((server.requests().len(), server.connections()), (2, 1));
     }
+}
+
+async fn a_connection_that_was_closed_while_nobody_needed_it_is_replaced(
+    transport: impl Transport + Clone,
+) {
+    let settled = answer("200 OK", "application/json", SETTLED);
+    let server = Server::always(Act::Close(settled.clone())).await;
+    let other = Server::always(Act::Answer(settled)).await;
+    let [facilitator, elsewhere] = [&server, &other]
+        .map(|server| HttpFacilitator::with_transport(server.url(), transport.clone()).unwrap());
+    for times in 1..=3 {
+        assert_eq!(proved(facilitator.settle(&call()).await), "settled");
+        server.left(times).await;
+        // While something else is asked, the client hears of it.
+        assert_eq!(proved(elsewhere.settle(&call()).await), "settled");
+    }
+    assert_eq!((server.requests().len(), server.connections()), (3, 3));
+    assert_eq!((other.requests().len(), other.connections()), (3, 1));
 }
 
 async fn silence_is_given_up(transport: impl Transport + Clone) {

@@ -192,15 +192,18 @@ impl FromStr for Amount {
                 kind: AmountErrorKind::NotDigits,
             });
         }
-        let mut amount = Self::ZERO;
         // Nineteen digits at a time always fit one limb.
-        for chunk in text.as_bytes().chunks(19) {
-            let digits = chunk
+        let limb = |digits: &[u8]| {
+            digits
                 .iter()
-                .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+                .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'))
+        };
+        let mut chunks = text.as_bytes().chunks(19);
+        let mut amount = Self::from(chunks.next().map_or(0, limb));
+        for chunk in chunks {
             amount = amount
                 .checked_mul(10u64.pow(chunk.len() as u32))
-                .and_then(|shifted| shifted.checked_add(Self::from(digits)))
+                .and_then(|shifted| shifted.checked_add(Self::from(limb(chunk))))
                 .ok_or(AmountError {
                     kind: AmountErrorKind::TooLarge,
                 })?;

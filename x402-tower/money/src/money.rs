@@ -57,6 +57,11 @@ impl Money {
     }
 
     /// The same sum without zeros at its end.
+    /// The units at a scale that is at least as fine, if they fit.
+    fn units_at(self, scale: u8) -> Option<u128> {
+        (self.scale..scale).try_fold(self.units, |units, _| units.checked_mul(10))
+    }
+
     fn normalized(self) -> Self {
         let mut money = self;
         while money.scale > 0 && money.units.is_multiple_of(10) {
@@ -83,6 +88,11 @@ impl PartialOrd for Money {
 
 impl Ord for Money {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let scale = self.scale.max(other.scale);
+        // Nearly all are small enough to be compared without a division.
+        if let (Some(a), Some(b)) = (self.units_at(scale), other.units_at(scale)) {
+            return a.cmp(&b);
+        }
         let (a, b) = (self.normalized(), other.normalized());
         let scale = a.scale.max(b.scale);
         // What does not fit 256 bits at the finer scale is larger than anything that does.

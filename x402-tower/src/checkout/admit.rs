@@ -10,7 +10,7 @@ use super::asked::Asked;
 use super::first::{self, First};
 use super::flights::Seat;
 use super::guard::{Claim, Handover};
-use super::identify::{self, Identified};
+use super::identify::{self, Candidates, Identified};
 use super::known::{Body, Claimant, Compared};
 use super::meter::Meter;
 use super::payer::Payer;
@@ -137,18 +137,19 @@ pub(crate) struct Paid {
 /// Decides about a request that brings a payment.
 pub(crate) async fn admit(paying: Box<Paying>) -> Admission {
     let mut terms = None;
-    match decide(&paying, &mut terms).await {
-        Ok(Step::Free) => Admission::Free,
-        Ok(Step::Serve(served)) => Admission::Serve(served.sale(paying)),
-        Ok(Step::Deliver(delivered)) => Admission::Deliver(Box::new(delivered.paid(*paying))),
-        Ok(Step::Reply(reply)) => Admission::Reply(reply),
-        Ok(Step::CompareBody(first)) => Admission::CompareBody(first, paying),
-        // What happens rarely is boxed, so that it takes no room in what happens always.
-        Err(refusal) => {
-            let reply = Box::pin(paying.asked.refuse(refusal, terms.as_ref())).await;
-            Admission::Reply(Box::new(reply))
+    let refusal = match decide(&paying, &mut terms).await {
+        Ok(Step::Free) => return Admission::Free,
+        Ok(Step::Serve(served)) => return Admission::Serve(served.sale(paying)),
+        Ok(Step::Deliver(delivered)) => {
+            return Admission::Deliver(Box::new(delivered.paid(*paying)));
         }
-    }
+        Ok(Step::Reply(reply)) => return Admission::Reply(reply),
+        Ok(Step::CompareBody(first)) => return Admission::CompareBody(first, paying),
+        Err(refusal) => refusal,
+    };
+    // What happens rarely is boxed, so that it takes no room in what happens always.
+    let reply = Box::pin(paying.asked.refuse(refusal, terms.as_ref())).await;
+    Admission::Reply(Box::new(reply))
 }
 
 /// An [`Admission`] without the request that it is for.
@@ -172,19 +173,20 @@ enum Looked {
 }
 
 async fn decide(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Step, Refusal> {
-    match look(paying, seen).await? {
-        Looked::Decided(step) => Ok(step),
-        Looked::Good(good) => claim(paying, good).await,
-    }
+    let good = match look(paying, seen).await? {
+        Looked::Decided(step) => return Ok(step),
+        Looked::Good(good) => good,
+    };
+    claim(paying, good).await
 }
 
 /// Everything that costs nothing and moves nothing.
 async fn look(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Looked, Refusal> {
+    // Few things are held while the ledger is asked: what is, takes room in every request.
     let asked = &paying.asked;
-    let policy = &asked.policy;
-    let till = &policy.till;
-    let json = tender::decode(paying.header.as_bytes(), till.limits.header)?;
-    let offers = match &policy.pricing {
+    let most = asked.policy.till.limits.header;
+    let json = tender::decode(paying.header.as_bytes(), most)?;
+    let offers = match &asked.policy.pricing {
         Pricing::Fixed(terms) => Some(terms.now()),
         Pricing::Dynamic(_) => None,
     };
@@ -192,13 +194,10 @@ async fn look(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Looked, 
     let candidates = identify::identify(asked, &tender, &paying.request)?;
 
     // A payment that is known is answered by what is known of it, before terms, price or time are looked at.
-    for candidate in &candidates {
-        let found = till
-            .ledger
-            .find(&candidate.identity)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        if let Some(found) = found {
+    for candidate in candidates.iter() {
+        let ledger = &asked.policy.till.ledger;
+        let found = ledger.find(&candidate.identity).await;
+        if let Some(found) = found.map_err(|error| unavailable(&error))? {
             let known = Payer {
                 paying,
                 identified: candidate,
@@ -210,7 +209,7 @@ async fn look(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Looked, 
         }
     }
 
-    let Some(terms) = policy.terms(asked.head.as_ref()).await? else {
+    let Some(terms) = asked.policy.terms(asked.head.as_ref()).await? else {
         return Ok(Looked::Decided(Step::Free));
     };
     *seen = Some(Arc::clone(&terms));
@@ -221,19 +220,20 @@ async fn look(paying: &Paying, seen: &mut Option<Arc<Terms>>) -> Result<Looked, 
 fn judge(
     paying: &Paying,
     tender: &Tender<'_>,
-    candidates: Vec<Identified>,
+    candidates: Candidates,
     terms: Arc<Terms>,
 ) -> Result<Box<Good>, Refusal> {
     let asked = &paying.asked;
     let policy = &asked.policy;
     let till = &policy.till;
     let supported = till.supported.heard();
-    let (identified, offer) = quoted::find(asked, tender, &terms, candidates, supported.as_deref())
+    let (at, offer) = quoted::find(asked, tender, &terms, &candidates, supported.as_deref())
         .ok_or(Refusal::NotAccepted(identify::MISMATCH))?;
+    let identified = candidates.nth(at);
     let authorization = &identified.authorization;
 
     let now = till.now();
-    let flaw = matching::flaw(&identified, &offer.offer).or_else(|| {
+    let flaw = matching::flaw(identified, &offer.offer).or_else(|| {
         window::flaw(
             authorization,
             now,
@@ -260,7 +260,7 @@ fn judge(
     Ok(Box::new(Good {
         amount: authorization.amount,
         usable_until: window::usable_until(authorization, now, policy.max_timeout_seconds),
-        identified,
+        identified: candidates.into_nth(at),
         offer,
         terms,
         call,

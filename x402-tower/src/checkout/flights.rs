@@ -78,7 +78,7 @@ impl Flights {
             return None;
         }
         *count += 1;
-        Some(Seat(Some((Arc::clone(self), payer.clone()))))
+        Some(Seat(Some(Box::new((Arc::clone(self), payer.clone())))))
     }
 
     /// Begins to listen for a change of this payment, unless too many are listening. What happens from now on is heard,
@@ -110,13 +110,13 @@ impl Flights {
     }
 }
 
-/// A request of a payer, as long as it is on its way.
+/// A request of a payer, as long as it is on its way. Few sellers count them.
 #[derive(Debug)]
-pub(crate) struct Seat(Option<(Arc<Flights>, Address)>);
+pub(crate) struct Seat(Option<Box<(Arc<Flights>, Address)>>);
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let Some((flights, payer)) = &self.0 {
+        if let Some((flights, payer)) = self.0.as_deref() {
             let mut payers = lock(&flights.payers);
             if let Some(count) = payers.get_mut(payer) {
                 *count -= 1;

@@ -22,6 +22,38 @@ pub(crate) struct Identified {
     pub(crate) identity: Identity,
 }
 
+/// What a payment may be: nearly always one thing, in which case no list is made.
+#[derive(Debug)]
+pub(super) struct Candidates {
+    first: Identified,
+    others: Vec<Identified>,
+}
+
+impl Candidates {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Identified> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// The one that there is, if it is the only one.
+    pub(super) fn only(&self) -> Option<&Identified> {
+        self.others.is_empty().then_some(&self.first)
+    }
+
+    pub(super) fn nth(&self, at: usize) -> &Identified {
+        match at.checked_sub(1) {
+            Some(at) => &self.others[at],
+            None => &self.first,
+        }
+    }
+
+    pub(super) fn into_nth(mut self, at: usize) -> Identified {
+        match at.checked_sub(1) {
+            Some(at) => self.others.swap_remove(at),
+            None => self.first,
+        }
+    }
+}
+
 /// The reason for a payment that is for something else than what is asked for.
 pub(super) const MISMATCH: Reason = Reason::new("no_matching_payment_requirements");
 
@@ -30,7 +62,7 @@ pub(super) fn identify(
     asked: &Asked,
     tender: &Tender<'_>,
     request: &Hasher,
-) -> Result<Vec<Identified>, Refusal> {
+) -> Result<Candidates, Refusal> {
     let reference = tender.own_reference(asked);
     let read = |(scheme, asset): (Arc<dyn Scheme>, Arc<Asset>)| {
         let authorization = scheme
@@ -52,17 +84,21 @@ pub(super) fn identify(
     if let Some(offer) = &tender.repeated {
         let offer = &offer.offer;
         let way = (Arc::clone(&offer.scheme), Arc::clone(&offer.asset));
-        return Ok(vec![read(way)?]);
+        return Ok(Candidates {
+            first: read(way)?,
+            others: Vec::new(),
+        });
     }
     let scheme = &tender.presented.accepted.scheme;
     let list = &asked.policy.till.list;
     let served = |asset: Arc<Asset>| Some((list.scheme(Some(scheme), &asset)?, asset));
-    let ways = assets(asked, tender).into_iter().filter_map(served);
-    let identified = ways.map(read).collect::<Result<Vec<_>, _>>()?;
-    if identified.is_empty() {
-        return Err(Refusal::NotAccepted(MISMATCH));
-    }
-    Ok(identified)
+    let mut ways = assets(asked, tender)
+        .into_iter()
+        .filter_map(served)
+        .map(read);
+    let first = ways.next().ok_or(Refusal::NotAccepted(MISMATCH))??;
+    let others = ways.collect::<Result<_, _>>()?;
+    Ok(Candidates { first, others })
 }
 
 /// The tokens that a payment may be made with.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::asked::Asked;
-use super::identify::Identified;
+use super::identify::Candidates;
 use super::matching;
 use super::policy::Pricing;
 use super::tender::Tender;
@@ -12,17 +12,17 @@ use crate::price::{Pick, Prepared, Terms};
 use crate::proto::{Object, SupportedResponse};
 use crate::scheme::Offer;
 
-/// The offer that a payment is for, and which of its candidates it is then: an offer that is made now or was not long ago
+/// The offer that a payment is for, and the place of the candidate that it is then: an offer that is made now or was not long ago
 /// or, failing that, the one that was made for the same request.
 pub(super) fn find(
     asked: &Asked,
     tender: &Tender<'_>,
     terms: &Terms,
-    mut candidates: Vec<Identified>,
+    candidates: &Candidates,
     supported: Option<&SupportedResponse>,
-) -> Option<(Identified, Pick)> {
+) -> Option<(usize, Pick)> {
     if let Some(offer) = &tender.repeated {
-        return Some((candidates.pop()?, offer.clone()));
+        return Some((0, offer.clone()));
     }
     let find_in = |prepared: Arc<Prepared>| {
         candidates.iter().enumerate().find_map(|(at, candidate)| {
@@ -32,9 +32,7 @@ pub(super) fn find(
         })
     };
     let lately = terms.lately().into_iter().find_map(find_in);
-    let (at, offer) =
-        lately.or_else(|| find_in(earlier(asked, tender, &candidates, supported)?))?;
-    Some((candidates.swap_remove(at), offer))
+    lately.or_else(|| find_in(earlier(asked, tender, candidates, supported)?))
 }
 
 /// The offer that the payment's reference was made for. Nothing of it is remembered: the reference vouches for what the
@@ -42,13 +40,13 @@ pub(super) fn find(
 fn earlier(
     asked: &Asked,
     tender: &Tender<'_>,
-    candidates: &[Identified],
+    candidates: &Candidates,
     supported: Option<&SupportedResponse>,
 ) -> Option<Arc<Prepared>> {
     let Pricing::Dynamic(dynamic) = &asked.policy.pricing else {
         return None;
     };
-    let [candidate] = candidates else { return None };
+    let candidate = candidates.only()?;
     let terms = tender.presented.accepted.terms.as_ref()?;
     let opened = tender.open(asked, terms)?;
     if asked.policy.till.now() > opened.issued + dynamic.window {

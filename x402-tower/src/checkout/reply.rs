@@ -9,10 +9,8 @@ use crate::cors;
 use crate::ledger::{KeptAnswer, Receipt};
 use crate::money::Network;
 use crate::price::{Challenge, Why};
-use crate::proto::header::{
-    PAYMENT_REQUIRED, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE, encode_value, escaped,
-};
-use crate::proto::{SettleResponse, Version};
+use crate::proto::header::{PAYMENT_REQUIRED, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE, escaped};
+use crate::proto::{SettleResponse, Version, receipt};
 
 /// An answer of ours, as plain data.
 #[derive(Debug)]
@@ -132,12 +130,12 @@ pub(crate) fn wants_challenge(refusal: &Refusal) -> bool {
 /// The header that a receipt travels in.
 pub(crate) fn receipt_header(
     version: Version,
-    receipt: &SettleResponse,
+    message: &SettleResponse,
 ) -> Option<(HeaderName, HeaderValue)> {
     // A receipt that has no spelling in JSON does not exist.
     Some(match version {
-        Version::V1 => (X_PAYMENT_RESPONSE, encode_value(&in_v1(receipt))?),
-        Version::V2 => (PAYMENT_RESPONSE, encode_value(receipt)?),
+        Version::V1 => (X_PAYMENT_RESPONSE, receipt::encode(&in_v1(message))?),
+        Version::V2 => (PAYMENT_RESPONSE, receipt::encode(message)?),
     })
 }
 

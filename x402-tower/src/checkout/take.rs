@@ -1,6 +1,8 @@
 //! Taking a payment out of the ledger, in a way that gives it back whoever stops waiting for the ledger's answer.
+//!
+//! A ledger that is somewhere else may have done what it was asked, though nobody has heard the answer. It is heard out
+//! at home then, and what it gave is dropped, which gives it back.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use super::guard::{Claim, Handover};
@@ -19,17 +21,25 @@ pub(super) enum Taken {
 
 /// Claims a payment.
 pub(super) async fn claim(till: &Arc<Till>, request: &ledger::Claim) -> Result<Taken, LedgerError> {
-    let (request, at) = (request.clone(), Arc::clone(till));
-    surely(till, async move {
-        Ok(match at.ledger.claim(&request).await? {
-            Claimed::Fresh(token) => Taken::Ours(Claim::new(at, token)),
-            Claimed::Known(found) => Taken::Known(found),
-            Claimed::Owed(older, _) => Taken::Owed(older),
-            Claimed::Attended(older, body) => Taken::Attended(older, body),
-            Claimed::Exhausted => Taken::Exhausted,
-        })
+    let at = Arc::clone(till);
+    if till.ledger.answers_at_once() {
+        return claim_for(at, request).await;
+    }
+    let request = request.clone();
+    let asking = till
+        .home
+        .surely(async move { claim_for(at, &request).await });
+    asking.await
+}
+
+async fn claim_for(till: Arc<Till>, request: &ledger::Claim) -> Result<Taken, LedgerError> {
+    Ok(match till.ledger.claim(request).await? {
+        Claimed::Fresh(token) => Taken::Ours(Claim::new(till, token)),
+        Claimed::Known(found) => Taken::Known(found),
+        Claimed::Owed(older, _) => Taken::Owed(older),
+        Claimed::Attended(older, body) => Taken::Attended(older, body),
+        Claimed::Exhausted => Taken::Exhausted,
     })
-    .await
 }
 
 /// What became of a rerun: [`Rerun`] with a guard in place of a token.
@@ -50,29 +60,21 @@ pub(super) async fn rerun(
         return Ok(Again::Busy);
     }
     let at = Arc::clone(till);
-    surely(till, async move {
-        let most = at.limits.reruns;
-        Ok(match at.ledger.rerun(&key, most, delivered).await? {
-            Rerun::Granted(token) => {
-                at.attendance.begin(token);
-                Again::Granted(Box::new(Handover::new(at, token)))
-            }
-            Rerun::Busy => Again::Busy,
-            Rerun::Denied => Again::Denied,
-        })
-    })
-    .await
+    if till.ledger.answers_at_once() {
+        return rerun_for(at, key, delivered).await;
+    }
+    let asking = till.home.surely(rerun_for(at, key, delivered));
+    asking.await
 }
 
-/// A ledger that is somewhere else may have done what it was asked, though nobody has heard the answer. It is heard out
-/// at home then, and what it gave is dropped, which gives it back.
-async fn surely<T: Send + 'static>(
-    till: &Till,
-    asking: impl Future<Output = T> + Send + 'static,
-) -> T {
-    if till.ledger.answers_at_once() {
-        asking.await
-    } else {
-        till.home.surely(asking).await
-    }
+async fn rerun_for(till: Arc<Till>, key: Key, delivered: bool) -> Result<Again, LedgerError> {
+    let most = till.limits.reruns;
+    Ok(match till.ledger.rerun(&key, most, delivered).await? {
+        Rerun::Granted(token) => {
+            till.attendance.begin(token);
+            Again::Granted(Box::new(Handover::new(till, token)))
+        }
+        Rerun::Busy => Again::Busy,
+        Rerun::Denied => Again::Denied,
+    })
 }

@@ -107,6 +107,20 @@ impl Watch {
     }
 }
 
+impl<RB> ResponseBody<RB> {
+    /// The handler's own body, if it is nothing else: its answer is not sold.
+    ///
+    /// # Errors
+    ///
+    /// Else this one.
+    pub fn into_unsold(self) -> Result<RB, Self> {
+        match self.inner {
+            Inner::Free { body } => Ok(body),
+            inner => Err(Self { inner }),
+        }
+    }
+}
+
 impl<RB: Body> ResponseBody<RB> {
     pub(super) const fn free(body: RB) -> Self {
         Self {

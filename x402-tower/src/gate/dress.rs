@@ -74,7 +74,7 @@ pub(super) fn add_receipt(headers: &mut HeaderMap, version: Version, receipt: &R
 
 /// The headers that belong to an answer and not to the connection or the client that it was given to.
 pub(super) fn end_to_end(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    const NOT_KEPT: [HeaderName; 8] = [
+    static NOT_KEPT: [HeaderName; 8] = [
         header::CONNECTION,
         header::PROXY_AUTHENTICATE,
         header::SET_COOKIE,

@@ -47,7 +47,7 @@ pin_project! {
         /// The answer is read before it is given out.
         Capture { capture: Capture<RB>, sold: Option<Box<(Goods, Buyer)>> },
         /// The money moves.
-        Settle { settling: Settling, packed: Option<Box<(Packed<RB>, Seen)>> },
+        Settle { settling: Settling, packed: Option<(Packed<RB>, Seen)> },
         /// There is an answer.
         Answer { response: Option<Response<ResponseBody<RB>>> },
         Done,
@@ -256,7 +256,7 @@ where
                 let settling = settle(sale, Some(answered));
                 Self::Settle {
                     settling,
-                    packed: Some(Box::new((packed, seen))),
+                    packed: Some((packed, seen)),
                 }
             }
             Buyer::Paid(mut handover, receipt) => {
@@ -322,7 +322,8 @@ where
                 }
                 StateProjection::Free { future } => {
                     let response = ready!(future.poll(cx))?;
-                    State::answer(response.map(ResponseBody::free))
+                    state.set(State::Done);
+                    return Poll::Ready(Ok(response.map(ResponseBody::free)));
                 }
                 StateProjection::Preflight { future } => {
                     let response = ready!(future.poll(cx))?;
@@ -361,13 +362,12 @@ where
                 }
                 StateProjection::Settle { settling, packed } => {
                     let settled = ready!(Pin::new(settling).poll(cx));
-                    let Some(packed) = packed.take() else {
+                    let Some((packed, seen)) = packed.take() else {
                         return polled_too_often();
                     };
                     State::answer(match settled {
                         Ok(charged) => {
                             let (receipt, mut handover) = charged.into_parts();
-                            let (packed, seen) = *packed;
                             handover.watch(seen);
                             handover.answered();
                             packed.ship(handover, &receipt)

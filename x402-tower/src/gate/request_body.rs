@@ -12,39 +12,40 @@ use crate::checkout::Tally;
 pin_project! {
     /// The body of a request behind a gate: the client's own, watched as the handler reads it.
     pub struct RequestBody<B> {
-        // What the gate has read itself, to compare it with an earlier request.
-        read: VecDeque<Bytes>,
         #[pin]
-        rest: Rest<B>,
+        inner: Inner<B>,
         tally: Option<Tally>,
     }
 }
 
 pin_project! {
-    #[project = RestProjection]
-    enum Rest<B> {
+    #[project = InnerProjection]
+    enum Inner<B> {
         Untouched { #[pin] body: B },
-        // Read to some extent, and pinned for that.
-        Begun { body: Pin<Box<RequestBody<B>>> },
-        Ended,
+        // Few are, so that takes no room in the others.
+        Begun { begun: Box<Begun<B>> },
     }
 }
 
+/// A body of which the gate has read some, to compare it with an earlier request.
+struct Begun<B> {
+    read: VecDeque<Bytes>,
+    rest: Option<Pin<Box<RequestBody<B>>>>,
+}
+
 impl<B> RequestBody<B> {
-    pub(super) fn new(body: B) -> Self {
+    pub(super) const fn new(body: B) -> Self {
         Self {
-            read: VecDeque::new(),
-            rest: Rest::Untouched { body },
+            inner: Inner::Untouched { body },
             tally: None,
         }
     }
 
     /// A body of which some has been read. Nothing is left of it if `rest` is missing.
     pub(super) fn begun(read: VecDeque<Bytes>, rest: Option<Pin<Box<Self>>>) -> Self {
-        let rest = rest.map_or(Rest::Ended, |body| Rest::Begun { body });
+        let begun = Box::new(Begun { read, rest });
         Self {
-            read,
-            rest,
+            inner: Inner::Begun { begun },
             tally: None,
         }
     }
@@ -53,6 +54,21 @@ impl<B> RequestBody<B> {
     pub(super) fn tallied(mut self, tally: Tally) -> Self {
         self.tally = Some(tally);
         self
+    }
+
+    /// The client's own body, if it is nothing else: nobody has read of it, and nobody watches who does.
+    ///
+    /// # Errors
+    ///
+    /// Else this one.
+    pub fn into_untouched(self) -> Result<B, Self> {
+        match self {
+            Self {
+                inner: Inner::Untouched { body },
+                tally: None,
+            } => Ok(body),
+            other => Err(other),
+        }
     }
 }
 
@@ -65,19 +81,12 @@ impl<B: Body> Body for RequestBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
-        let frame = match this.read.pop_front() {
-            Some(data) => Some(Ok(Frame::data(data))),
-            None => {
-                ready!(match this.rest.project() {
-                    RestProjection::Untouched { body } => {
-                        body.poll_frame(cx)
-                            .map_ok(|frame| frame.map_data(into_bytes))
-                    }
-                    RestProjection::Begun { body } => body.as_mut().poll_frame(cx),
-                    RestProjection::Ended => Poll::Ready(None),
-                })
-            }
-        };
+        let frame = ready!(match this.inner.project() {
+            InnerProjection::Untouched { body } => body
+                .poll_frame(cx)
+                .map_ok(|frame| frame.map_data(into_bytes)),
+            InnerProjection::Begun { begun } => begun.poll_frame(cx),
+        });
         if let Some(tally) = this.tally {
             match &frame {
                 Some(Ok(frame)) => {
@@ -93,12 +102,10 @@ impl<B: Body> Body for RequestBody<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        let ended = self.read.is_empty()
-            && match &self.rest {
-                Rest::Untouched { body } => body.is_end_stream(),
-                Rest::Begun { body } => body.is_end_stream(),
-                Rest::Ended => true,
-            };
+        let ended = match &self.inner {
+            Inner::Untouched { body } => body.is_end_stream(),
+            Inner::Begun { begun } => begun.is_end_stream(),
+        };
         if ended && let Some(tally) = &self.tally {
             // Whoever asks this knows that it has read everything.
             tally.end();
@@ -107,12 +114,32 @@ impl<B: Body> Body for RequestBody<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            Inner::Untouched { body } => body.size_hint(),
+            Inner::Begun { begun } => begun.size_hint(),
+        }
+    }
+}
+
+impl<B: Body> Begun<B> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match (self.read.pop_front(), &mut self.rest) {
+            (Some(data), _) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            (None, Some(rest)) => rest.as_mut().poll_frame(cx),
+            (None, None) => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.read.is_empty() && self.rest.as_ref().is_none_or(|rest| rest.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
         let read = self.read.iter().map(|data| data.len() as u64).sum::<u64>();
-        let rest = match &self.rest {
-            Rest::Untouched { body } => body.size_hint(),
-            Rest::Begun { body } => body.size_hint(),
-            Rest::Ended => SizeHint::with_exact(0),
-        };
+        let rest = self
+            .rest
+            .as_ref()
+            .map_or(SizeHint::with_exact(0), |rest| rest.size_hint());
         let mut hint = SizeHint::new();
         hint.set_lower(read.saturating_add(rest.lower()));
         if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(read)) {

@@ -65,17 +65,17 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let brought = take_payment(request.headers_mut());
         let arrival = self.arrive(&request, brought);
-        let request = request.map(RequestBody::new);
+        let watched = || request.map(RequestBody::new);
         match arrival {
-            Arrival::Free => ResponseFuture::free(self.inner.call(request)),
-            Arrival::Preflight => ResponseFuture::preflight(self.inner.call(request)),
+            Arrival::Free => ResponseFuture::free(self.inner.call(watched())),
+            Arrival::Preflight => ResponseFuture::preflight(self.inner.call(watched())),
             Arrival::Reply(reply) => {
                 // With every permit that its readiness stands for.
                 drop(self.take_ready());
                 ResponseFuture::reply(reply)
             }
-            Arrival::Price(asked) => ResponseFuture::price(self.take_ready(), request, asked),
-            Arrival::Pay(paying) => ResponseFuture::pay(self.take_ready(), request, paying),
+            Arrival::Price(asked) => ResponseFuture::price(self.take_ready(), watched(), asked),
+            Arrival::Pay(paying) => ResponseFuture::pay(self.take_ready(), watched(), paying),
         }
     }
 }
@@ -111,11 +111,10 @@ fn take_payment(headers: &mut HeaderMap) -> Brought {
 }
 
 fn take(headers: &mut HeaderMap, name: &HeaderName, twice: &mut bool) -> Option<HeaderValue> {
-    // Usually there is none, and looking is cheaper than removing.
-    let mut values = headers.get_all(name).iter();
-    values.next()?;
-    *twice |= values.next().is_some();
+    let before = headers.len();
+    // All values of a name go with the first.
     let mut payment = headers.remove(name)?;
+    *twice |= before - headers.len() > 1;
     // Whoever prints it, does not.
     payment.set_sensitive(true);
     Some(payment)

@@ -2,7 +2,7 @@
 
 use super::seal::REFERENCE_LENGTH;
 use super::template::Tail;
-use crate::proto::header;
+use crate::proto::{base64, header};
 
 /// Why there has to be a payment, as each version says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Frame {
         // Spaces behind the brace let the target begin a group of base64.
         let spaces = 2 - json.len() % 3;
         let mut lead = Vec::new();
-        header::append_json(&mut lead, format!("{{{:spaces$}{json}", "").as_bytes());
+        base64::encode(&mut lead, format!("{{{:spaces$}{json}", "").as_bytes());
 
         let mut demand = Vec::new();
         let said = header::escaped(why.v1);
@@ -79,12 +79,13 @@ impl Frame {
         let target = header::escaped(target);
         let mut value = Vec::with_capacity(self.length(target.len(), tail));
         value.extend_from_slice(&self.lead);
-        // Spaces behind the string end its last group.
-        let mut end = String::with_capacity(target.len() + 3);
-        end.push_str(&target);
-        end.push('"');
-        end.push_str(&"  "[..2 - target.len() % 3]);
-        header::append_json(&mut value, end.as_bytes());
+        let (groups, rest) = target.as_bytes().split_at(target.len() / 3 * 3);
+        base64::encode(&mut value, groups);
+        // The end of the string ends the last group, with spaces behind it.
+        let mut last = *b"   ";
+        last[..rest.len()].copy_from_slice(rest);
+        last[rest.len()] = b'"';
+        base64::encode(&mut value, &last);
         tail.append(&mut value, reference);
         Challenge {
             header: value,

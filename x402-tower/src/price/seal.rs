@@ -2,11 +2,10 @@ use std::hash::Hasher as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
 use crate::ledger::Reference;
+use crate::proto::base64;
 
 /// How long a reference is in text.
 pub(crate) const REFERENCE_LENGTH: usize = 24;
@@ -51,12 +50,7 @@ impl Seal {
 
     /// Opens a reference that was made for this `purpose`; nothing if it was not, or not by us.
     pub(crate) fn open(&self, text: &str, purpose: &Purpose<'_>) -> Option<Opened> {
-        let mut raw = [0; 18];
-        if text.len() != REFERENCE_LENGTH
-            || BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut raw).ok() != Some(raw.len())
-        {
-            return None;
-        }
+        let raw = base64::decode_url_safe(text.as_bytes().try_into().ok()?)?;
         let (head, tag) = raw.split_at(8);
         let expected = self.tag(head, purpose);
         let difference = tag
@@ -118,10 +112,7 @@ impl Issue<'_> {
         let mut raw = [0; 18];
         raw[..8].copy_from_slice(&self.head);
         raw[8..].copy_from_slice(&self.seal.tag(&self.head, purpose));
-        let mut text = [b'A'; REFERENCE_LENGTH];
-        // Eighteen bytes are exactly twenty-four characters.
-        let _ = BASE64_URL_SAFE_NO_PAD.encode_slice(raw, &mut text);
-        text
+        base64::encode_url_safe(&raw)
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::seal::REFERENCE_LENGTH;
-use crate::proto::header;
+use crate::proto::base64;
 
 /// JSON whose references are still to be filled in, cut at them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Tail {
                 piece.insert_str(piece.len() - 1, &"  "[..missing]);
             }
             let mut encoded = Vec::new();
-            header::append_json(&mut encoded, piece.as_bytes());
+            base64::encode(&mut encoded, piece.as_bytes());
             pieces.push(encoded);
         }
         let holes = pieces.len() - 1;
@@ -86,7 +86,7 @@ impl Tail {
         for (i, piece) in self.pieces.iter().enumerate() {
             out.extend_from_slice(piece);
             if i + 1 < self.pieces.len() {
-                header::append_json(out, &reference(i));
+                base64::encode(out, &reference(i));
             }
         }
     }
@@ -95,6 +95,7 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::header;
 
     #[test]
     fn holes_are_filled_without_a_seam() {

@@ -4,14 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::Utf8Error;
 
-use ::base64::Engine as _;
-use ::base64::prelude::BASE64_STANDARD as STANDARD;
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{ReadError, base64};
+use super::base64;
+use super::read::{ReadError, plain};
 
 /// What a server asks for, in version 2.
 pub const PAYMENT_REQUIRED: HeaderName = HeaderName::from_static("payment-required");
@@ -40,20 +38,11 @@ pub const MOST_DEPTH: usize = 32;
 /// # Ok::<_, serde_json::Error>(())
 /// ```
 pub fn encode(message: &impl Serialize) -> Result<String, serde_json::Error> {
-    serde_json::to_vec(message).map(|json| STANDARD.encode(json))
+    let json = serde_json::to_vec(message)?;
+    let mut value = Vec::new();
+    base64::encode(&mut value, &json);
+    Ok(String::from_utf8_lossy(&value).into_owned())
 }
-
-/// The same as a value that is ready to be sent; nothing if the message has no spelling in JSON.
-pub(crate) fn encode_value(message: &impl Serialize) -> Option<HeaderValue> {
-    let mut json = Vec::with_capacity(USUAL_RECEIPT);
-    serde_json::to_writer(&mut json, message).ok()?;
-    let mut value = Vec::with_capacity(json.len().div_ceil(3) * 4);
-    append_json(&mut value, &json);
-    HeaderValue::from_maybe_shared(Bytes::from(value)).ok()
-}
-
-/// Bytes that hold most receipts, so that they need not be moved about while they are written.
-const USUAL_RECEIPT: usize = 256;
 
 /// The message in the value of a header: base64 of either alphabet, with or without padding.
 ///
@@ -86,19 +75,9 @@ fn decode_json(value: &[u8], limit: usize) -> Result<Vec<u8>, HeaderError> {
     Ok(json)
 }
 
-/// Appends the base64 of `json`; pieces whose lengths are multiples of three join without a seam.
-pub(crate) fn append_json(out: &mut Vec<u8>, json: &[u8]) {
-    let start = out.len();
-    out.resize(start + json.len().div_ceil(3) * 4, 0);
-    // The room is exactly what the encoder asks for.
-    let written = STANDARD.encode_slice(json, &mut out[start..]).unwrap_or(0);
-    out.truncate(start + written);
-}
-
 /// Text as it stands inside of a JSON string.
 pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
-    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    if !text.bytes().any(is_special) {
+    if plain(text.as_bytes()) == text.len() {
         return Cow::Borrowed(text);
     }
     let mut quoted = serde_json::Value::from(text).to_string();
@@ -217,6 +196,9 @@ impl std::error::Error for HeaderError {
 
 #[cfg(test)]
 mod tests {
+    use ::base64::Engine as _;
+    use ::base64::prelude::BASE64_STANDARD as STANDARD;
+
     use super::*;
 
     #[test]
@@ -277,7 +259,7 @@ mod tests {
     fn pieces_of_three_join_without_a_seam() {
         let mut pieces = Vec::new();
         for piece in [&b"abcdef"[..], b"ghi", b"jk"] {
-            append_json(&mut pieces, piece);
+            base64::encode(&mut pieces, piece);
         }
         assert_eq!(pieces, STANDARD.encode(b"abcdefghijk").as_bytes());
     }

@@ -5,12 +5,13 @@
 //! again. A payment that arrives at a server is read in place, as [`Presented`].
 
 mod answer;
-mod base64;
+pub(crate) mod base64;
 pub mod header;
 mod message;
 mod object;
 mod payment;
 mod read;
+pub(crate) mod receipt;
 pub mod v1;
 pub mod v2;
 mod version;

@@ -81,6 +81,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string.
+    #[inline]
     pub(crate) fn text(&mut self) -> Result<Cow<'a, str>, ReadError> {
         self.next();
         let start = self.at;
@@ -88,6 +89,12 @@ impl<'a> Reader<'a> {
         if is_plain {
             return Ok(Cow::Borrowed(&self.text[start + 1..self.at - 1]));
         }
+        self.unescaped(start)
+    }
+
+    /// The string that began at `start`, as what it stands for.
+    #[cold]
+    fn unescaped(&self, start: usize) -> Result<Cow<'a, str>, ReadError> {
         match serde_json::from_str(&self.text[start..self.at]) {
             Ok(text) => Ok(Cow::Owned(text)),
             Err(_) => Err(self.error(Problem::Syntax)),
@@ -218,14 +225,25 @@ impl<'a> Reader<'a> {
     }
 
     /// A string that begins here, and whether it stands for itself.
+    #[inline]
     fn string(&mut self) -> Result<bool, ReadError> {
         if self.here() != Some(b'"') {
             return Err(self.error(Problem::Unexpected));
         }
         self.at += 1;
+        self.at += plain(&self.text.as_bytes()[self.at..]);
+        if self.here() == Some(b'"') {
+            self.at += 1;
+            return Ok(true);
+        }
+        self.rest_of_string()
+    }
+
+    /// What is left of a string from where it is not plain on.
+    #[cold]
+    fn rest_of_string(&mut self) -> Result<bool, ReadError> {
         let mut is_plain = true;
         loop {
-            self.at += plain(&self.text.as_bytes()[self.at..]);
             match self.here() {
                 Some(b'"') => {
                     self.at += 1;
@@ -235,8 +253,10 @@ impl<'a> Reader<'a> {
                     is_plain = false;
                     self.escape()?;
                 }
+                Some(0x80..) => self.at += 1,
                 _ => return Err(self.error(Problem::Syntax)),
             }
+            self.at += plain(&self.text.as_bytes()[self.at..]);
         }
     }
 
@@ -285,27 +305,28 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many bytes stand for themselves in a string, from here on.
+/// How many bytes from here on are ASCII that stands for itself in a string.
 #[inline]
-fn plain(text: &[u8]) -> usize {
+pub(super) fn plain(text: &[u8]) -> usize {
     const EACH: u64 = u64::MAX / 0xff;
     const HIGH: u64 = EACH << 7;
-    let (words, rest) = text.as_chunks::<8>();
-    for (i, word) in words.iter().enumerate() {
-        // Eight at a time: of those below 0x80, what is subtracted from turns negative. What is behind the first may be
-        // marked wrongly, nothing before it.
+    let mut rest = text;
+    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+        // Eight at a time: what is subtracted from turns negative. What is behind the first may be marked wrongly, nothing
+        // before it. The exclusive or puts the quotation mark where the space is, next to the control characters, which
+        // stay where they are among themselves.
         let word = u64::from_le_bytes(*word);
-        let control = word.wrapping_sub(EACH * 0x20);
-        let quote = (word ^ (EACH * 0x22)).wrapping_sub(EACH);
+        let control_or_quote = (word ^ (EACH * 0x02)).wrapping_sub(EACH * 0x21);
         let backslash = (word ^ (EACH * 0x5c)).wrapping_sub(EACH);
-        let special = (control | quote | backslash) & !word & HIGH;
+        let special = (control_or_quote | backslash | word) & HIGH;
         if special != 0 {
-            return i * 8 + (special.trailing_zeros() / 8) as usize;
+            return text.len() - rest.len() + (special.trailing_zeros() / 8) as usize;
         }
+        rest = behind;
     }
-    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    let in_rest = rest.iter().take_while(|byte| !is_special(**byte)).count();
-    words.len() * 8 + in_rest
+    let is_plain = |byte: u8| matches!(byte, b' '..0x80) && byte != b'"' && byte != b'\\';
+    let in_rest = rest.iter().take_while(|byte| is_plain(**byte)).count();
+    text.len() - rest.len() + in_rest
 }
 
 /// Why a text is not the JSON that was expected. It repeats nothing of it.

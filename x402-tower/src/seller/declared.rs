@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
@@ -65,7 +65,7 @@ pub trait Priced {
 ///
 /// They are kept here and not in statics: two sellers in one process share nothing.
 #[derive(Debug, Default)]
-pub(super) struct Declared(RwLock<HashMap<usize, Result<GateLayer, ConfigError>>>);
+pub(super) struct Declared(RwLock<BTreeMap<usize, Result<GateLayer, ConfigError>>>);
 
 impl<L: From<GateLayer>> Seller<L> {
     /// The layer that a declaration stands for. It is built when it is first asked for, and remembered.

@@ -37,12 +37,9 @@ enum Noted {
 impl Attempt {
     /// Asks the facilitator, and whoever else may know.
     pub(super) async fn ask(&mut self) -> Found {
-        let settlement = match self.settle().await {
-            // Some facilitators settle only what they have just verified, a repeat as well.
-            Ok(answer) if self.open != Open::Nothing && wants_verification(&answer) => {
-                Box::pin(self.verify_and_settle()).await
-            }
-            answer => Settlement::judge(answer, &self.expected(), &self.open),
+        let settlement = match self.judge(self.settle().await) {
+            Some(settlement) => settlement,
+            None => Box::pin(self.verify_and_settle()).await,
         };
         let is_probable = match self.take_note(settlement) {
             Noted::Found(found) => return found,
@@ -52,6 +49,15 @@ impl Attempt {
             Some(found) => found,
             None if is_probable => self.believe(),
             None => Found::Nothing,
+        }
+    }
+
+    /// What an answer proves; nothing if it is that the payment has to be verified first. Some facilitators settle only
+    /// what they have just verified, a repeat as well.
+    fn judge(&self, answer: Result<SettleResponse, FacilitatorError>) -> Option<Settlement> {
+        match &answer {
+            Ok(answer) if self.open != Open::Nothing && wants_verification(answer) => None,
+            _ => Some(Settlement::judge(answer, &self.expected(), &self.open)),
         }
     }
 

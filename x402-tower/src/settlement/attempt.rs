@@ -68,27 +68,18 @@ impl Attempt {
 
     /// The money has moved. Nothing comes back if somebody else has taken the payment over, and answers for it now.
     pub(super) async fn commit(
-        mut self,
-        receipt: Receipt,
+        &mut self,
+        receipt: &Receipt,
         delivery: Delivery,
-    ) -> Option<(Receipt, Handover)> {
+    ) -> Option<Handover> {
         let token = self.token.take()?;
-        let till = Arc::clone(&self.till);
-        let now = till.now();
-        let keep_until = self.job.usable_until.max(now + till.limits.remember);
-        let parked = &self.job.parked;
-        let amount = receipt.message().amount.unwrap_or(parked.intent.amount);
-        let mut settled = Settled::new(receipt.clone(), amount, keep_until);
-        settled.owed_until = now + till.limits.owed;
-        settled.answer = parked.answer.clone();
-        settled.answered = parked.answered;
-        settled.body = parked.body;
-        settled.delivery = delivery;
+        let till = &self.till;
+        let settled = self.settled(receipt, delivery);
         till.tell(&Event::Settled {
-            intent: &parked.intent,
-            receipt: &receipt,
+            intent: self.intent(),
+            receipt,
         });
-        let handover = Handover::new(Arc::clone(&till), token);
+        let handover = Handover::new(Arc::clone(till), token);
         let handover = match till.ledger.commit(&token, &settled).await {
             Ok(Fenced::Done) => handover,
             Ok(Fenced::Lost) => {
@@ -97,11 +88,25 @@ impl Attempt {
             }
             Err(error) => {
                 log::error!("a settled payment could not be written down; trying again"; error = Chain(&error), key = token.key());
-                handover.telling(commit_later(&till, token, settled))
+                handover.telling(commit_later(till, token, settled))
             }
         };
         till.flights.wake(token.key());
-        Some((receipt, handover))
+        Some(handover)
+    }
+
+    fn settled(&self, receipt: &Receipt, delivery: Delivery) -> Settled {
+        let now = self.till.now();
+        let keep_until = self.job.usable_until.max(now + self.till.limits.remember);
+        let parked = &self.job.parked;
+        let amount = receipt.message().amount.unwrap_or(parked.intent.amount);
+        let mut settled = Settled::new(receipt.clone(), amount, keep_until);
+        settled.owed_until = now + self.till.limits.owed;
+        settled.answer = parked.answer.clone();
+        settled.answered = parked.answered;
+        settled.body = parked.body;
+        settled.delivery = delivery;
+        settled
     }
 
     /// It is certain that no money has moved.

@@ -78,7 +78,7 @@ async fn attempt(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
         Found::Settled(receipt) => {
             // Nobody waits for it: whoever asks next gets it.
             if attempt
-                .commit(receipt, Delivery::Undelivered)
+                .commit(&receipt, Delivery::Undelivered)
                 .await
                 .is_none()
             {

@@ -44,23 +44,26 @@ struct Running {
 
 /// Moves the money of a sale: after the handler has answered, or before it is called.
 pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
-    let policy = Arc::clone(&sale.paying.asked.policy);
-    let token = sale.claim.token();
-    let task = policy.till.tasks.begin();
-    let till = Arc::clone(&policy.till);
+    let Sale {
+        paying,
+        good,
+        verified,
+        claim,
+        payment: _,
+    } = sale;
+    let till = Arc::clone(&paying.asked.policy.till);
+    let terms = Arc::clone(&good.terms);
+    let token = claim.token();
+    let (charge, seat) = Charge::new(&paying.asked.policy, verified, claim, good, answered);
+    let task = till.tasks.begin();
     let settling = async move {
-        let Sale { paying, good, .. } = sale;
-        let terms = Arc::clone(&good.terms);
-        let (charge, seat) = Charge::new(&policy, sale.verified, sale.claim, good, answered);
-        let settled = run(&policy.till, charge).await;
+        let refusal = match run(&paying.asked.policy.till, charge).await {
+            Ok(charged) => return Ok(charged),
+            Err(refusal) => refusal,
+        };
         drop((paying.permit, seat, task));
-        match settled {
-            Ok(charged) => Ok(charged),
-            Err(refusal) => {
-                let refused = Box::pin(paying.asked.refuse(refusal, Some(&terms)));
-                Err(Box::new(refused.await))
-            }
-        }
+        let refused = Box::pin(paying.asked.refuse(refusal, Some(&terms)));
+        Err(Box::new(refused.await))
     };
     Settling(Some(Running {
         settling: Box::pin(settling),
@@ -71,26 +74,29 @@ pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
 
 /// Admits a request that brings a payment, with the money moved already where the route wants that.
 pub(crate) async fn admit(paying: Box<Paying>) -> Admission {
-    match checkout::admit(paying).await {
-        Admission::Serve(sale) if sale.paying.asked.policy.settle == Settle::Before => {
-            let policy = Arc::clone(&sale.paying.asked.policy);
-            let method = sale.paying.asked.method.clone();
-            let payment = sale.payment.clone();
-            match settle(sale, None).await {
-                Ok(Charged { receipt, handover }) => {
-                    let payment = payment.with_receipt(receipt.clone());
-                    Admission::Deliver(Box::new(Paid {
-                        policy,
-                        method,
-                        payment,
-                        receipt,
-                        handover,
-                    }))
-                }
-                Err(reply) => Admission::Reply(reply),
-            }
+    let sale = match checkout::admit(paying).await {
+        Admission::Serve(sale) if sale.paying.asked.policy.settle == Settle::Before => sale,
+        admission => return admission,
+    };
+    Box::pin(settle_first(sale)).await
+}
+
+async fn settle_first(sale: Sale) -> Admission {
+    let policy = Arc::clone(&sale.paying.asked.policy);
+    let method = sale.paying.asked.method.clone();
+    let payment = sale.payment.clone();
+    match settle(sale, None).await {
+        Ok(Charged { receipt, handover }) => {
+            let payment = payment.with_receipt(receipt.clone());
+            Admission::Deliver(Box::new(Paid {
+                policy,
+                method,
+                payment,
+                receipt,
+                handover,
+            }))
         }
-        admission => admission,
+        Err(reply) => Admission::Reply(reply),
     }
 }
 
@@ -146,41 +152,17 @@ impl fmt::Debug for Settling {
 
 /// What happens rarely is boxed, so that it takes no room in what happens always.
 async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
-    let Charge {
-        token,
-        job,
-        budgets,
-    } = charge;
-    if !can_settle(job.parked.intent.valid_before, till.now(), budgets) {
-        log::warning!("a handler took so long that its answer cannot be paid for any more");
-        let reason = Reason::new(job.scheme.name_flaw(Flaw::Expired));
-        Box::pin(release(till, token, Release::Answered)).await;
-        return Err(Refusal::NotAccepted(reason));
-    }
     let lease = till.limits.outcome + till.limits.settle * 2 + LEASE_MARGIN;
     let lease_ends = till.now() + lease;
-    match till
-        .ledger
-        .begin_settlement(&token, &job.parked, lease)
-        .await
-    {
-        Ok(Fenced::Done) => {}
-        Ok(Fenced::Lost) => return Err(Refusal::InFlight),
-        Err(error) => {
-            log::error!("a settlement could not be written down before it begins"; error = Chain(&error));
-            Box::pin(release(till, token, Release::Answered)).await;
-            return Err(Refusal::Unavailable);
-        }
-    }
-    let mut attempt = Attempt::new(Arc::clone(till), token, job);
+    let mut attempt = begin(till, charge, lease).await?;
     let deadline = till.now() + till.limits.outcome;
     let mut pause = FIRST_PAUSE;
     // Whoever is not polled for so long that somebody else may have taken over asks no more.
     while till.now() < lease_ends {
         match attempt.ask().await {
             Found::Settled(receipt) => {
-                return match attempt.commit(receipt, Delivery::Running).await {
-                    Some((receipt, handover)) => Ok(Charged { receipt, handover }),
+                return match attempt.commit(&receipt, Delivery::Running).await {
+                    Some(handover) => Ok(Charged { receipt, handover }),
                     None => Err(Refusal::InFlight),
                 };
             }
@@ -212,6 +194,31 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
     let receipt = open_receipt(attempt.intent(), attempt.transaction());
     Box::pin(attempt.park()).await;
     Err(Refusal::Parked(receipt))
+}
+
+/// Writes down that the money may move from now on, if there is time left for it.
+async fn begin(till: &Arc<Till>, charge: Charge, lease: Duration) -> Result<Attempt, Refusal> {
+    let Charge {
+        token,
+        job,
+        budgets,
+    } = charge;
+    if !can_settle(job.parked.intent.valid_before, till.now(), budgets) {
+        log::warning!("a handler took so long that its answer cannot be paid for any more");
+        let reason = Reason::new(job.scheme.name_flaw(Flaw::Expired));
+        Box::pin(release(till, token, Release::Answered)).await;
+        return Err(Refusal::NotAccepted(reason));
+    }
+    let begun = till.ledger.begin_settlement(&token, &job.parked, lease);
+    match begun.await {
+        Ok(Fenced::Done) => Ok(Attempt::new(Arc::clone(till), token, job)),
+        Ok(Fenced::Lost) => Err(Refusal::InFlight),
+        Err(error) => {
+            log::error!("a settlement could not be written down before it begins"; error = Chain(&error));
+            Box::pin(release(till, token, Release::Answered)).await;
+            Err(Refusal::Unavailable)
+        }
+    }
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

@@ -1,22 +1,28 @@
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::{Request, Response};
+use ::http::{Request, Response, Uri};
 use bytes::{Buf as _, Bytes};
 use http_body::Body;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, Error};
+use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower_service::Service as _;
 
+use super::pool::{Broken, Connection, Pool};
 use super::transport::{Transport, TransportError, too_large};
 use crate::facilitator::FacilitatorError;
 use crate::pieces::Pieces;
 
-/// The lean transport: `hyper-util`, with rustls and the certificate authorities of Mozilla.
+/// The lean transport: `hyper`, with rustls and the certificate authorities of Mozilla.
 #[derive(Clone, Debug)]
 pub struct HyperTransport {
-    client: Client<HttpsConnector<HttpConnector>, Whole>,
+    connector: HttpsConnector<HttpConnector>,
+    pool: Arc<Pool>,
 }
 
 impl HyperTransport {
@@ -36,11 +42,61 @@ impl HyperTransport {
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(90))
-            .build(connector);
-        Ok(Self { client })
+        Ok(Self {
+            connector,
+            pool: Arc::default(),
+        })
+    }
+
+    async fn connect(&self, uri: &Uri) -> Result<Connection, FacilitatorError> {
+        let mut connector = self.connector.clone();
+        poll_fn(|cx| connector.poll_ready(cx))
+            .await
+            .map_err(FacilitatorError::not_sent)?;
+        let stream = connector
+            .call(uri.clone())
+            .await
+            .map_err(FacilitatorError::not_sent)?;
+        if stream.connected().is_negotiated_h2() {
+            let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .handshake(stream)
+                .await
+                .map_err(FacilitatorError::not_sent)?;
+            tokio::spawn(connection);
+            self.pool.put(uri, Connection::Http2(sender.clone()));
+            return Ok(Connection::Http2(sender));
+        }
+        let (sender, connection) = http1::handshake(stream)
+            .await
+            .map_err(FacilitatorError::not_sent)?;
+        tokio::spawn(connection);
+        Ok(Connection::Http1(sender))
+    }
+
+    /// What a connection has answered. It is kept if it can be asked more.
+    async fn read(
+        &self,
+        uri: &Uri,
+        connection: Connection,
+        response: Response<Incoming>,
+        most: usize,
+    ) -> Result<Response<Bytes>, FacilitatorError> {
+        let (parts, mut body) = response.into_parts();
+        let mut read = Pieces::default();
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            let Ok(mut data) = frame.map_err(FacilitatorError::lost)?.into_data() else {
+                continue;
+            };
+            if read.len() + data.remaining() > most {
+                return Err(too_large(most));
+            }
+            read.push(data.copy_to_bytes(data.remaining()));
+        }
+        if let Connection::Http1(_) = connection {
+            self.pool.put(uri, connection);
+        }
+        Ok(Response::from_parts(parts, read.join()))
     }
 }
 
@@ -50,39 +106,28 @@ impl Transport for HyperTransport {
         request: Request<Bytes>,
         most: usize,
     ) -> Result<Response<Bytes>, FacilitatorError> {
-        let request = request.map(|body| Whole(Some(body)));
-        let (parts, mut body) = self
-            .client
-            .request(request)
-            .await
-            .map_err(kind_of)?
-            .into_parts();
-        let mut read = Pieces::default();
-        while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await
-        {
-            let Ok(mut data) = frame.map_err(FacilitatorError::lost)?.into_data() else {
-                continue;
-            };
-            if read.len() + data.remaining() > most {
-                return Err(too_large(most));
+        let uri = request.uri().clone();
+        let mut request = request.map(|body| Whole(Some(body)));
+        if let Some(mut kept) = self.pool.take(&uri) {
+            match kept.send(&uri, request).await {
+                Ok(response) => return self.read(&uri, kept, response, most).await,
+                // It was closed while nobody needed it.
+                Err(Broken::Before(unsent, _)) => request = *unsent,
+                Err(Broken::Meanwhile(error)) => return Err(FacilitatorError::lost(error)),
             }
-            read.push(data.copy_to_bytes(data.remaining()));
         }
-        Ok(Response::from_parts(parts, read.join()))
-    }
-}
-
-fn kind_of(error: Error) -> FacilitatorError {
-    if error.is_connect() {
-        FacilitatorError::not_sent(error)
-    } else {
-        FacilitatorError::lost(error)
+        let mut fresh = self.connect(&uri).await?;
+        match fresh.send(&uri, request).await {
+            Ok(response) => self.read(&uri, fresh, response, most).await,
+            Err(Broken::Before(_, error)) => Err(FacilitatorError::not_sent(error)),
+            Err(Broken::Meanwhile(error)) => Err(FacilitatorError::lost(error)),
+        }
     }
 }
 
 /// A body that is all there.
 #[derive(Debug)]
-struct Whole(Option<Bytes>);
+pub(super) struct Whole(Option<Bytes>);
 
 impl Body for Whole {
     type Data = Bytes;

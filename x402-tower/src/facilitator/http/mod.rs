@@ -2,6 +2,8 @@ mod authorize;
 mod base;
 #[cfg(feature = "hyper")]
 mod hyper;
+#[cfg(feature = "hyper")]
+mod pool;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod transport;

@@ -5,12 +5,32 @@ use std::time::Duration;
 use super::settled::{Remembered, Seconds};
 use crate::Digest;
 use crate::ledger::{
-    BodyDigest, Claim, Delivery, Found, Identity, Parked, Settled, Standing, Unresolved,
+    BodyDigest, Claim, Delivery, Found, Identity, Parked, Reference, Settled, Standing, Unresolved,
 };
 use crate::scheme::Key;
 
-/// Half of a digest: 128 bits are plenty to tell payments apart, and a million entries are a lot of digests.
-pub(super) type Half = u128;
+/// Half of a digest: 128 bits are plenty to tell payments apart, and a million entries are a lot of digests. In two words,
+/// which want no more room before them than smaller things do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Half([u64; 2]);
+
+impl Half {
+    const NONE: Self = Self([0; 2]);
+
+    const fn new(value: u128) -> Self {
+        Self([(value >> 64) as u64, value as u64])
+    }
+
+    const fn value(self) -> u128 {
+        let [high, low] = self.0;
+        (high as u128) << 64 | low as u128
+    }
+
+    /// One of so many places, as likely as any other.
+    pub(super) const fn place_of(self, many: usize) -> usize {
+        self.0[1] as usize % many
+    }
+}
 
 pub(super) fn half(key: &Key) -> Half {
     halves(key.as_bytes())[0]
@@ -20,28 +40,22 @@ pub(super) fn half_of(digest: &Digest) -> Half {
     halves(digest.as_bytes())[0]
 }
 
-fn halves(bytes: &[u8; 32]) -> [Half; 2] {
-    let (halves, _) = bytes.as_chunks::<16>();
-    [0, 1].map(|i| halves.get(i).copied().map_or(0, Half::from_be_bytes))
+fn half_of_reference(reference: Option<Reference>) -> Half {
+    Half::new(reference.map_or(0, Reference::value))
 }
 
-/// A half that is kept among smaller things, and wants no more room before it than they do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Kept([u8; 16]);
-
-impl Kept {
-    const fn new(half: Half) -> Self {
-        Self(half.to_ne_bytes())
-    }
+fn halves(bytes: &[u8; 32]) -> [Half; 2] {
+    let (halves, _) = bytes.as_chunks::<16>();
+    [0, 1].map(|i| Half::new(halves.get(i).copied().map_or(0, u128::from_be_bytes)))
 }
 
 /// One payment. The first half of its key is what it is filed under.
 #[derive(Debug)]
 pub(super) struct Entry {
-    proof: Kept,
-    request: Kept,
+    proof: Half,
+    request: Half,
     /// Zero if there is none: no real one is, and it is never compared then.
-    reference: Kept,
+    reference: Half,
     pub(super) fence: u64,
     usable_until: Seconds,
     pub(super) aborted: u8,
@@ -73,7 +87,7 @@ pub(super) enum State {
 pub(super) struct Open {
     pub(super) parked: Arc<Parked>,
     /// The second half, which nobody else remembers.
-    rest_of_key: [u8; 16],
+    rest_of_key: Half,
 }
 
 impl Open {
@@ -81,25 +95,24 @@ impl Open {
         let [_, rest] = halves(key.as_bytes());
         Self {
             parked: Arc::clone(parked),
-            rest_of_key: rest.to_be_bytes(),
+            rest_of_key: rest,
         }
     }
 
     pub(super) fn key(&self, half: Half) -> Key {
         let mut bytes = [0; 32];
-        bytes[..16].copy_from_slice(&half.to_be_bytes());
-        bytes[16..].copy_from_slice(&self.rest_of_key);
+        bytes[..16].copy_from_slice(&half.value().to_be_bytes());
+        bytes[16..].copy_from_slice(&self.rest_of_key.value().to_be_bytes());
         Key::from_bytes(bytes)
     }
 }
 
 impl Entry {
     pub(super) fn new(claim: &Claim, fence: u64, until: Duration) -> Self {
-        let reference = claim.identity.reference;
         Self {
-            proof: Kept::new(half_of(&claim.identity.proof)),
-            request: Kept::new(half_of(&claim.identity.request)),
-            reference: Kept::new(reference.map_or(0, |reference| reference.value())),
+            proof: half_of(&claim.identity.proof),
+            request: half_of(&claim.identity.request),
+            reference: half_of_reference(claim.identity.reference),
             fence,
             usable_until: Seconds::after(claim.usable_until),
             aborted: 0,
@@ -110,7 +123,7 @@ impl Entry {
 
     /// Who asks for what.
     pub(super) const fn request(&self) -> Half {
-        Half::from_ne_bytes(self.request.0)
+        self.request
     }
 
     /// Claims it once more.
@@ -138,11 +151,11 @@ impl Entry {
             State::Settled(settled) => Standing::Settled(settled.settled()),
             State::Unresolved(unresolved) => Standing::Unresolved(Arc::clone(unresolved)),
         };
-        let reference = identity.reference.map_or(0, |reference| reference.value());
+        let reference = half_of_reference(identity.reference);
         Some(Found::new(
-            self.proof == Kept::new(half_of(&identity.proof)),
-            self.request == Kept::new(half_of(&identity.request)),
-            reference != 0 && self.reference == Kept::new(reference),
+            self.proof == half_of(&identity.proof),
+            self.request == half_of(&identity.request),
+            reference != Half::NONE && self.reference == reference,
             standing,
         ))
     }

@@ -127,7 +127,7 @@ impl MemoryLedger {
     }
 
     fn shard(&self, half: Half) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[half as usize % SHARDS])
+        lock(&self.shards[half.place_of(SHARDS)])
     }
 
     fn next_fence(&self) -> u64 {

@@ -63,7 +63,7 @@ impl Owed {
     }
 
     fn shard(&self, request: Half) -> MutexGuard<'_, SpreadMap<Half, Keys>> {
-        lock(&self.0[request as usize % SHARDS])
+        lock(&self.0[request.place_of(SHARDS)])
     }
 }
 

@@ -1,5 +1,6 @@
 //! Settled payments, folded small: a million of them are remembered at a time, and hardly any is ever asked for again.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,7 +141,7 @@ impl Word {
     fn new(receipt: &Receipt, amount: Amount) -> Self {
         pack(receipt.message(), amount).map_or_else(
             || Self::Whole(Arc::new((receipt.clone(), amount))),
-            |packed| Self::Packed(packed.into()),
+            Self::Packed,
         )
     }
 
@@ -153,7 +154,7 @@ impl Word {
 }
 
 /// A plain success, in one piece: who paid, how, where, and how much.
-fn pack(answer: &SettleResponse, amount: Amount) -> Option<Vec<u8>> {
+fn pack(answer: &SettleResponse, amount: Amount) -> Option<Box<[u8]>> {
     let SettleResponse {
         success: true,
         error_reason: None,
@@ -171,14 +172,17 @@ fn pack(answer: &SettleResponse, amount: Amount) -> Option<Vec<u8>> {
     if !rest.is_empty() {
         return None;
     }
-    let mut packed = Vec::with_capacity(USUAL_LENGTH);
-    text::pack(&mut packed, payer)?;
-    text::pack(&mut packed, transaction)?;
-    text::pack(&mut packed, network)?;
+    // What is longer is not plain.
+    let mut room = [0; 256];
+    let mut left = &mut room[..];
+    text::pack(&mut left, payer)?;
+    text::pack(&mut left, transaction)?;
+    text::pack(&mut left, network)?;
     let amount = amount.to_be_bytes();
     let zeros = amount.iter().take_while(|byte| **byte == 0).count();
-    packed.extend_from_slice(&amount[zeros..]);
-    Some(packed)
+    left.write_all(&amount[zeros..]).ok()?;
+    let unused = left.len();
+    Some(room[..room.len() - unused].into())
 }
 
 fn unpack(packed: &[u8]) -> (Receipt, Amount) {
@@ -190,6 +194,3 @@ fn unpack(packed: &[u8]) -> (Receipt, Amount) {
     let answer = SettleResponse::settled(network, payer, transaction);
     (Receipt::new(answer), Amount::from_be_bytes(amount))
 }
-
-/// That of an EVM payment.
-const USUAL_LENGTH: usize = 66;

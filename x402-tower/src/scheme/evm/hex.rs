@@ -66,26 +66,29 @@ fn unnamed<const N: usize>(text: &str) -> Option<[u8; N]> {
     let (pairs, []) = digits.as_chunks::<2>() else {
         return None;
     };
-    let pairs: &[[u8; 2]; N] = pairs.try_into().ok()?;
+    let mut pairs: [[u8; 2]; N] = pairs.try_into().ok()?;
+    // In two passes without a branch, which compilers turn into vector instructions.
+    let mut all = 0;
+    for digit in pairs.as_flattened_mut() {
+        *digit = value(*digit);
+        all |= *digit;
+    }
     let mut bytes = [0; N];
-    let mut wrong = 0;
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        let (high, low) = (NIBBLES[usize::from(*high)], NIBBLES[usize::from(*low)]);
-        wrong |= high | low;
         *byte = high << 4 | low;
     }
-    (wrong <= 0xf).then_some(bytes)
+    (all <= 0xf).then_some(bytes)
 }
 
-/// What each character is as a digit; more than 15 if it is none.
-const NIBBLES: [u8; 256] = {
-    let mut nibbles = [0xff; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        let character = b"0123456789abcdef"[digit as usize];
-        nibbles[character as usize] = digit;
-        nibbles[character.to_ascii_uppercase() as usize] = digit;
-        digit += 1;
+/// What a character is as a digit; more than 15 if it is none.
+const fn value(character: u8) -> u8 {
+    let number = character.wrapping_sub(b'0');
+    let letter = (character | 0x20).wrapping_sub(b'a');
+    if number < 10 {
+        number
+    } else if letter < 6 {
+        letter + 10
+    } else {
+        0xff
     }
-    nibbles
-};
+}
