@@ -93,6 +93,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod brought;
 mod extract;
 pub mod gate;
 mod handler;
