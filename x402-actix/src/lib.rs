@@ -146,9 +146,9 @@ pub use x402_tower::facilitator::HttpFacilitator;
 /// Nothing of a request is read before it is paid for: extractors run when it is.
 ///
 /// It works above and below route attributes, and without any, by `web::get().to(weather)`. **Above** them is better, by
-/// their own names: only there [`Builder::priced`] can see the handler, and only there the payment is taken out of the
-/// headers before the handler sees them. Behind a route attribute it cannot be called like a function in tests, with a
-/// price or without.
+/// their own names: only there the payment is taken out of the headers before the handler sees them. [`Builder::priced`]
+/// and OpenAPI documents see the price wherever it stands. Behind a route attribute a handler cannot be called like a
+/// function in tests, with a price or without.
 ///
 #[cfg(feature = "macros")]
 pub use x402_macros::paid_actix as paid;

@@ -248,10 +248,12 @@ async fn no_name_of_a_handler_is_in_the_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn prices_above_routes_are_found_to_be_unpayable() {
+async fn prices_are_found_to_be_unpayable_wherever_they_stand() {
     let (shop, x402) = open().await;
-    x402.check([&above, &several, &route, &bare, &not_async])
-        .unwrap();
+    x402.check([
+        &above, &below, &several, &mixed, &route, &alias, &bare, &not_async,
+    ])
+    .unwrap();
     let error = x402.check([&bare, &unpayable]).unwrap_err();
     let problems: Vec<_> = error.problems().collect();
     assert_eq!(problems.len(), 1);
@@ -260,6 +262,7 @@ async fn prices_above_routes_are_found_to_be_unpayable() {
         "{problems:?}"
     );
     assert_eq!(above.declaration().name(), "above");
+    assert_eq!(below.declaration().name(), "below");
     let app = app(x402);
     let answer = ask(&app, "/unpayable").await;
     assert_eq!((answer.status.as_u16(), answer.text()), (500, ""));
