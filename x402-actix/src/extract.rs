@@ -9,7 +9,7 @@ use x402_tower::ledger;
 
 use crate::log;
 
-/// Something of the engine's that handlers can ask for, and the error if it is not there.
+/// Something of a payment that handlers can ask for, and the error if it is not there.
 macro_rules! extractor {
     (
         $(#[$doc:meta])* $name:ident of $inner:ty = $find:expr;
