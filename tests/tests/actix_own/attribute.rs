@@ -7,6 +7,7 @@ use actix_web::get as read;
 use actix_web::{App, HttpRequest, Responder, error, get, routes, web};
 use http::{Method, StatusCode};
 use serde::Deserialize;
+use x402_actix::price::RequestHead;
 use x402_actix::{Payment, Priced, X402, paid};
 use x402_tests::buyer::{self, paying, request};
 use x402_tests::{Answer, Buyer, Challenge, Running, send};
@@ -96,6 +97,20 @@ async fn with_json(
     format!("{} {} {}", payment.amount(), **shelf, order.item)
 }
 
+/// Its price would be another one if the payment, which is in the headers, were among those that are looked at.
+#[paid(with = price_of)]
+async fn dynamic(request: HttpRequest) -> String {
+    seen(&request)
+}
+
+async fn price_of(head: RequestHead) -> &'static str {
+    if head.headers().contains_key("payment-signature") {
+        "$9"
+    } else {
+        "$0.01"
+    }
+}
+
 #[paid("$0.01")]
 fn not_async() -> &'static str {
     "no need to wait"
@@ -148,6 +163,7 @@ fn app(x402: X402) -> Running {
             .route("/bare/{id}", web::get().to(bare))
             .route("/query", web::get().to(with_query))
             .route("/json", web::post().to(with_json))
+            .route("/dynamic", web::get().to(dynamic))
             .route("/sync", web::get().to(not_async))
             .configure(names::serve)
     })
@@ -178,13 +194,14 @@ async fn prices_stand_above_and_below_routes() {
         (Method::GET, "/alias", "/alias true"),
         (Method::GET, "/bare/1", "/bare/1 true"),
         (Method::GET, "/query?item=tea&count=2", "3 tea"),
+        (Method::GET, "/dynamic", "/dynamic true"),
         (Method::GET, "/sync", "no need to wait"),
     ] {
         let answer = buy_with(&buyer, &app, request(method, path, "")).await;
         assert_eq!((answer.status, answer.text()), (StatusCode::OK, text));
         assert!(answer.receipt().success);
     }
-    shop.assert_charges(11);
+    shop.assert_charges(12);
     let challenge = Challenge::of(&ask(&app, "/in/below/1").await);
     assert_eq!(challenge.v2.resource.description.as_deref(), Some("Below"));
     assert_eq!(

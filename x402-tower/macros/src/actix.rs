@@ -109,7 +109,8 @@ fn above(attribute: &mut Attribute, root: &TokenStream) {
     if let Meta::List(list) = &mut attribute.meta
         && is_route
     {
-        let strip = quote!(#root::__private::Strip).to_string();
+        let private = quote!(#root::__private);
+        let strip = quote!(#private::actix_web::middleware::from_fn(#private::strip)).to_string();
         let tokens = std::mem::take(&mut list.tokens);
         let ends_in_comma = tokens.to_string().ends_with(',');
         let comma = (!ends_in_comma).then(|| quote!(,));
