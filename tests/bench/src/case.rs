@@ -276,7 +276,10 @@ impl Bench {
             self.used += 1;
             let status = match &mut self.app {
                 App::Axum(router) => {
-                    let response = router.call(request(self.headers.get(next))).await.expect("an answer");
+                    let response = router
+                        .call(request(self.headers.get(next)))
+                        .await
+                        .expect("an answer");
                     let status = response.status();
                     let body = response.into_body().collect().await.expect("a body");
                     std::hint::black_box(body.to_bytes());
