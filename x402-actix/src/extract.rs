@@ -5,117 +5,63 @@ use std::ops::Deref;
 use actix_web::dev;
 use actix_web::http::{StatusCode, Uri};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
+use x402_tower::ledger;
 
 use crate::log;
 
-/// The payment that a request is served for: who paid, and how much.
-///
-/// `Option<Payment>` is for routes that are free at times.
-#[derive(Clone, Debug)]
-pub struct Payment(x402_tower::Payment);
-
-impl From<x402_tower::Payment> for Payment {
-    fn from(payment: x402_tower::Payment) -> Self {
-        Self(payment)
-    }
-}
-
-impl Deref for Payment {
-    type Target = x402_tower::Payment;
-
-    fn deref(&self) -> &x402_tower::Payment {
-        &self.0
-    }
-}
-
-impl FromRequest for Payment {
-    type Error = NotPaid;
-    type Future = Ready<Result<Self, NotPaid>>;
-
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let payment = request.extensions().get::<x402_tower::Payment>().cloned();
-        ready(payment.map(Self).ok_or_else(|| NotPaid {
-            uri: request.uri().clone(),
-        }))
-    }
-}
-
-/// The facilitator's word that the money has moved. It is there if the route is settled before it is served, or if an
-/// answer is given again.
-#[derive(Clone, Debug)]
-pub struct Receipt(x402_tower::ledger::Receipt);
-
-impl Deref for Receipt {
-    type Target = x402_tower::ledger::Receipt;
-
-    fn deref(&self) -> &x402_tower::ledger::Receipt {
-        &self.0
-    }
-}
-
-impl FromRequest for Receipt {
-    type Error = NotSettled;
-    type Future = Ready<Result<Self, NotSettled>>;
-
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let extensions = request.extensions();
-        let payment = extensions.get::<x402_tower::Payment>();
-        let receipt = payment.and_then(|payment| payment.receipt().cloned());
-        ready(receipt.map(Self).ok_or_else(|| NotSettled {
-            uri: request.uri().clone(),
-        }))
-    }
-}
-
-/// Says how much is charged, where the price is only a limit.
-///
-/// `Option<Meter>` is for routes that have a fixed price as well.
-#[derive(Clone, Debug)]
-pub struct Meter(x402_tower::Meter);
-
-impl From<x402_tower::Meter> for Meter {
-    fn from(meter: x402_tower::Meter) -> Self {
-        Self(meter)
-    }
-}
-
-impl Deref for Meter {
-    type Target = x402_tower::Meter;
-
-    fn deref(&self) -> &x402_tower::Meter {
-        &self.0
-    }
-}
-
-impl FromRequest for Meter {
-    type Error = NotMetered;
-    type Future = Ready<Result<Self, NotMetered>>;
-
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let meter = request.extensions().get::<x402_tower::Meter>().cloned();
-        ready(meter.map(Self).ok_or_else(|| NotMetered {
-            uri: request.uri().clone(),
-        }))
-    }
-}
-
-macro_rules! rejection {
-    ($(#[$doc:meta])* $name:ident, $text:literal, $line:literal) => {
+/// Something of a payment that handlers can ask for, and the error if it is not there.
+macro_rules! extractor {
+    (
+        $(#[$doc:meta])* $name:ident of $inner:ty = $find:expr;
+        $(#[$missing_doc:meta])* $missing:ident, $text:literal, $line:literal;
+    ) => {
         $(#[$doc])*
         #[derive(Clone, Debug)]
-        pub struct $name {
+        pub struct $name($inner);
+
+        impl From<$inner> for $name {
+            fn from(inner: $inner) -> Self {
+                Self(inner)
+            }
+        }
+
+        impl Deref for $name {
+            type Target = $inner;
+
+            fn deref(&self) -> &$inner {
+                &self.0
+            }
+        }
+
+        impl FromRequest for $name {
+            type Error = $missing;
+            type Future = Ready<Result<Self, $missing>>;
+
+            fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+                let extensions = request.extensions();
+                let payment = extensions.get::<x402_tower::Payment>();
+                let found: Option<$inner> = payment.and_then($find);
+                ready(found.map(Self).ok_or_else(|| $missing {
+                    uri: request.uri().clone(),
+                }))
+            }
+        }
+
+        $(#[$missing_doc])*
+        #[derive(Clone, Debug)]
+        pub struct $missing {
             uri: Uri,
         }
 
-        impl fmt::Display for $name {
+        impl fmt::Display for $missing {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str($text)
             }
         }
 
-        impl std::error::Error for $name {}
+        impl std::error::Error for $missing {}
 
-        impl ResponseError for $name {
+        impl ResponseError for $missing {
             fn status_code(&self) -> StatusCode {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -130,23 +76,37 @@ macro_rules! rejection {
     };
 }
 
-rejection! {
+extractor! {
+    /// The payment that a request is served for: who paid, and how much.
+    ///
+    /// `Option<Payment>` is for routes that are free at times.
+    Payment of x402_tower::Payment = |payment| Some(payment.clone());
+
     /// A handler wants a [`Payment`], and the request has none.
     NotPaid,
     "the request has not been paid for",
-    "a handler wants a payment, and there is none: is it behind a price, and can it be free?"
+    "a handler wants a payment, and there is none: is it behind a price, and can it be free?";
 }
 
-rejection! {
+extractor! {
+    /// The facilitator's word that the money has moved. It is there if the route is settled before it is served, or if an
+    /// answer is given again.
+    Receipt of ledger::Receipt = |payment| payment.receipt().cloned();
+
     /// A handler wants a [`Receipt`], and the payment has not been settled yet.
     NotSettled,
     "the payment has not been settled yet",
-    "a handler wants a receipt, and there is none: is its route settled before it is served?"
+    "a handler wants a receipt, and there is none: is its route settled before it is served?";
 }
 
-rejection! {
+extractor! {
+    /// Says how much is charged, where the price is only a limit ([`X402::upto`](crate::X402::upto)).
+    ///
+    /// `Option<Meter>` is for routes that have a fixed price as well.
+    Meter of x402_tower::Meter = |payment| payment.meter().cloned();
+
     /// A handler wants a [`Meter`], and the request has none.
     NotMetered,
     "the payment has no limit to be metered",
-    "a handler wants a meter, and there is none: is its price a limit, and can it be fixed or free?"
+    "a handler wants a meter, and there is none: is its price a limit, and can it be fixed or free?";
 }

@@ -80,10 +80,12 @@
 //!   does in scopes. The connection ends, and the payment is given back.
 //! * A client that closes its side of an HTTP/1 connection is not gone for actix, unless
 //!   [`HttpServer::h1_allow_half_closed`](actix_web::HttpServer::h1_allow_half_closed) says so. Until then its handler
-//!   works on, and is paid.
+//!   works on, and is paid. One that leaves over HTTP/2 is not looked out for at all. Who has paid and left can have the
+//!   answer later, by asking again.
+//! * There are no upgrades over HTTP/2. A handler that answers with one all the same is not paid.
 //! * A handler that has a price of its own, by an attribute, shares its request with actix, whose headers cannot be changed
 //!   any more. It finds its own payment there if it is routed by hand, with `web::get().to(…)`. It should not pass that on.
-//!   Below a route attribute the payment has been taken out.
+//!   Where the attribute stands above a route attribute, the payment has been taken out.
 //! * There are no trailers.
 //! * [`RequestHead::extensions`](price::RequestHead::extensions) is empty: those of actix belong to one worker.
 //!
@@ -93,6 +95,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod brought;
 mod extract;
 pub mod gate;
 mod handler;
@@ -145,9 +148,9 @@ pub use x402_tower::facilitator::HttpFacilitator;
 /// Nothing of a request is read before it is paid for: extractors run when it is.
 ///
 /// It works above and below route attributes, and without any, by `web::get().to(weather)`. **Above** them is better, by
-/// their own names: only there [`Builder::priced`] can see the handler, and only there the payment is taken out of the
-/// headers before the handler sees them. Behind a route attribute it cannot be called like a function in tests, with a
-/// price or without.
+/// their own names: only there the payment is taken out of the headers before the handler sees them. [`Builder::priced`]
+/// and OpenAPI documents see the price wherever it stands. Behind a route attribute a handler cannot be called like a
+/// function in tests, with a price or without.
 ///
 #[cfg(feature = "macros")]
 pub use x402_macros::paid_actix as paid;
@@ -188,7 +191,7 @@ pub mod __private {
     pub use actix_web;
 
     pub use crate::handler::{Answer, Called, Gated, PaidFuture, call};
-    pub use crate::strip::{Strip, Stripping};
+    pub use crate::strip::strip;
 }
 
 #[cfg(all(doctest, feature = "macros"))]

@@ -1,12 +1,11 @@
 use std::future::{Ready, ready};
-use std::rc::Rc;
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use x402_tower::gate::GateLayer;
 
-use crate::gate::{Gate, GateBody};
+use crate::gate::Gate;
 
 /// Puts a price on a resource, a scope or an app. Made by [`X402::price`](crate::X402::price) and
 /// [`X402::route`](crate::X402::route).
@@ -15,12 +14,6 @@ use crate::gate::{Gate, GateBody};
 #[derive(Clone, Debug)]
 pub struct Paid(GateLayer);
 
-impl Paid {
-    pub(crate) const fn gate(&self) -> &GateLayer {
-        &self.0
-    }
-}
-
 impl From<GateLayer> for Paid {
     fn from(layer: GateLayer) -> Self {
         // The URI of a request stays what the client asked for, in whatever scope.
@@ -28,18 +21,24 @@ impl From<GateLayer> for Paid {
     }
 }
 
+impl Paid {
+    pub(crate) const fn gate(&self) -> &GateLayer {
+        &self.0
+    }
+}
+
 impl<S, B> Transform<S, ServiceRequest> for Paid
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<GateBody<B>>;
+    type Response = ServiceResponse;
     type Error = Error;
     type Transform = Gate<S>;
     type InitError = ();
     type Future = Ready<Result<Gate<S>, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(Gate::new(Rc::new(service), self.0.clone())))
+        ready(Ok(Gate::new(service, self.0.clone())))
     }
 }

@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use actix_web::body::to_bytes;
+use actix_web::http::header::HeaderValue;
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpResponse, web};
-use http::HeaderValue;
 use x402_actix::{X402, paid};
 
 use crate::case::{Case, GOODS};
@@ -41,7 +41,10 @@ impl Service {
             call: Rc::new(move |request| {
                 let service = Rc::clone(&service);
                 Box::pin(async move {
-                    let response = call_service(&*service, request.to_request()).await;
+                    let mut request = request.to_request();
+                    // As from servers: a request has no body unless it says so.
+                    drop(request.take_payload());
+                    let response = call_service(&*service, request).await;
                     let (_, response) = response.into_parts();
                     let status = response.status().as_u16();
                     let challenge = response.headers().get("payment-required");
@@ -53,6 +56,11 @@ impl Service {
         }
     }
 
+    /// A payment as servers have it, who look at it only once.
+    pub fn header(payment: &http::HeaderValue) -> HeaderValue {
+        HeaderValue::from_bytes(payment.as_bytes()).expect("a value")
+    }
+
     pub async fn call(&self, payment: Option<&HeaderValue>) -> Answer {
         let mut request = TestRequest::get()
             .uri(self.path)
@@ -60,7 +68,7 @@ impl Service {
             .insert_header(("accept", "*/*"))
             .insert_header(("user-agent", "node"));
         if let Some(payment) = payment {
-            request = request.insert_header(("payment-signature", payment.as_bytes()));
+            request = request.insert_header(("payment-signature", payment.clone()));
         }
         (self.call)(request).await
     }

@@ -142,10 +142,14 @@ impl Case {
             },
             expected: StatusCode::OK,
             headers: Vec::new(),
+            actix_headers: Vec::new(),
             used: 0,
             _child: child,
         };
         bench.prepare(self).await;
+        if self.is_actix() {
+            bench.actix_headers = bench.headers.iter().map(Service::header).collect();
+        }
         bench
     }
 
@@ -171,6 +175,8 @@ pub struct Bench {
     expected: StatusCode,
     /// The payments to bring, one by one; none, or the last one for ever.
     headers: Vec<HeaderValue>,
+    /// The same in the types of actix.
+    actix_headers: Vec<actix_web::http::header::HeaderValue>,
     used: usize,
     _child: Option<Child>,
 }
@@ -264,19 +270,20 @@ impl Bench {
 
     pub async fn run(&mut self, times: usize) {
         for _ in 0..times {
-            let payment = self
-                .headers
-                .get(self.used.min(self.headers.len().saturating_sub(1)));
+            let next = self.used.min(self.headers.len().saturating_sub(1));
             self.used += 1;
             let status = match &mut self.app {
                 App::Axum(router) => {
-                    let response = router.call(request(payment)).await.expect("an answer");
+                    let response = router
+                        .call(request(self.headers.get(next)))
+                        .await
+                        .expect("an answer");
                     let status = response.status();
                     let body = response.into_body().collect().await.expect("a body");
                     std::hint::black_box(body.to_bytes());
                     status.as_u16()
                 }
-                App::Actix(service) => service.call(payment).await.0,
+                App::Actix(service) => service.call(self.actix_headers.get(next)).await.0,
             };
             assert_eq!(status, self.expected.as_u16());
         }

@@ -43,6 +43,7 @@ macro_rules! behaviours {
                 charges_when_the_seller_says,
                 can_be_settled_before_serving,
                 passes_the_request_body_on,
+                shows_the_payment_to_nobody,
                 gives_nothing_out_if_refused,
                 wants_time_to_serve_and_settle,
                 wants_a_window_that_is_open_and_short,

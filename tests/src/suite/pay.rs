@@ -1,14 +1,19 @@
 //! What a paid request gets.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use base64::Engine as _;
 use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, LOCATION};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use x402_tower::clock::Clock as _;
 use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
 use x402_tower::money::Amount;
 use x402_tower::price::Accept;
-use x402_tower::proto::header::{PAYMENT_REQUIRED, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE};
+use x402_tower::proto::header::{
+    PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, X_PAYMENT, X_PAYMENT_RESPONSE,
+};
 use x402_tower::{Payment, Settle};
 
 use crate::buyer::{encode, get, paying, paying_v1, request};
@@ -435,6 +440,43 @@ pub async fn passes_the_request_body_on<A: App>() {
         shop.send(paying(long, &payment)).await.status,
         StatusCode::PAYLOAD_TOO_LARGE
     );
+    shop.assert_charges(2);
+}
+
+/// Not to the handler, and not to those who decide what is free and what the price is.
+pub async fn shows_the_payment_to_nobody<A: App>() {
+    let looked = Arc::new(AtomicUsize::new(0));
+    let look = |looked: &AtomicUsize, is_there: &dyn Fn(&HeaderName) -> bool| {
+        looked.fetch_add(1, Ordering::SeqCst);
+        for name in [PAYMENT_SIGNATURE, X_PAYMENT] {
+            assert!(!is_there(&name), "`{name}` is shown");
+        }
+    };
+    let (free, price) = (Arc::clone(&looked), Arc::clone(&looked));
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            move |x402| {
+                x402.route_with(move |head| {
+                    look(&price, &|name| head.headers().contains_key(name));
+                    async { "$0.01" }
+                })
+                .free_when(move |head| {
+                    look(&free, &|name| head.header(name).is_some());
+                    false
+                })
+            },
+            telling(),
+        )
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let challenge = shop.challenge("/goods").await;
+    let first = paying(get("/goods"), &buyer.pay(&challenge));
+    assert_eq!(shop.send(first).await.status, StatusCode::OK);
+    let second = paying_v1(get("/goods"), &buyer.pay_v1(&challenge));
+    assert_eq!(shop.send(second).await.status, StatusCode::OK);
+    assert_eq!(looked.load(Ordering::SeqCst), 6);
     shop.assert_charges(2);
 }
 

@@ -111,8 +111,8 @@ pub async fn charge_nothing_while_a_dead_one_may_have<A: App>() {
     assert!(answer.header(RETRY_AFTER).is_some());
     assert_eq!(answer.header(PAYMENT_REQUIRED), None);
     // Somebody else finds out when its lease is over.
-    other.clock.advance(Duration::from_secs(120));
     one.facilitator.always_on(Endpoint::Settle, None);
+    other.clock.advance(Duration::from_secs(120));
     other.reconcile_until(Verb::Commit, 1).await;
     let answer = buy_in_time(&other, &buyer).await;
     assert_eq!(

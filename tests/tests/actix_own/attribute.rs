@@ -7,6 +7,7 @@ use actix_web::get as read;
 use actix_web::{App, HttpRequest, Responder, error, get, routes, web};
 use http::{Method, StatusCode};
 use serde::Deserialize;
+use x402_actix::price::RequestHead;
 use x402_actix::{Payment, Priced, X402, paid};
 use x402_tests::buyer::{self, paying, request};
 use x402_tests::{Answer, Buyer, Challenge, Running, send};
@@ -96,6 +97,20 @@ async fn with_json(
     format!("{} {} {}", payment.amount(), **shelf, order.item)
 }
 
+/// Its price would be another one if the payment, which is in the headers, were among those that are looked at.
+#[paid(with = price_of)]
+async fn dynamic(request: HttpRequest) -> String {
+    seen(&request)
+}
+
+async fn price_of(head: RequestHead) -> &'static str {
+    if head.headers().contains_key("payment-signature") {
+        "$9"
+    } else {
+        "$0.01"
+    }
+}
+
 #[paid("$0.01")]
 fn not_async() -> &'static str {
     "no need to wait"
@@ -148,6 +163,7 @@ fn app(x402: X402) -> Running {
             .route("/bare/{id}", web::get().to(bare))
             .route("/query", web::get().to(with_query))
             .route("/json", web::post().to(with_json))
+            .route("/dynamic", web::get().to(dynamic))
             .route("/sync", web::get().to(not_async))
             .configure(names::serve)
     })
@@ -178,13 +194,14 @@ async fn prices_stand_above_and_below_routes() {
         (Method::GET, "/alias", "/alias true"),
         (Method::GET, "/bare/1", "/bare/1 true"),
         (Method::GET, "/query?item=tea&count=2", "3 tea"),
+        (Method::GET, "/dynamic", "/dynamic true"),
         (Method::GET, "/sync", "no need to wait"),
     ] {
         let answer = buy_with(&buyer, &app, request(method, path, "")).await;
         assert_eq!((answer.status, answer.text()), (StatusCode::OK, text));
         assert!(answer.receipt().success);
     }
-    shop.assert_charges(11);
+    shop.assert_charges(12);
     let challenge = Challenge::of(&ask(&app, "/in/below/1").await);
     assert_eq!(challenge.v2.resource.description.as_deref(), Some("Below"));
     assert_eq!(
@@ -248,10 +265,12 @@ async fn no_name_of_a_handler_is_in_the_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn prices_above_routes_are_found_to_be_unpayable() {
+async fn prices_are_found_to_be_unpayable_wherever_they_stand() {
     let (shop, x402) = open().await;
-    x402.check([&above, &several, &route, &bare, &not_async])
-        .unwrap();
+    x402.check([
+        &above, &below, &several, &mixed, &route, &alias, &bare, &not_async,
+    ])
+    .unwrap();
     let error = x402.check([&bare, &unpayable]).unwrap_err();
     let problems: Vec<_> = error.problems().collect();
     assert_eq!(problems.len(), 1);
@@ -260,6 +279,7 @@ async fn prices_above_routes_are_found_to_be_unpayable() {
         "{problems:?}"
     );
     assert_eq!(above.declaration().name(), "above");
+    assert_eq!(below.declaration().name(), "below");
     let app = app(x402);
     let answer = ask(&app, "/unpayable").await;
     assert_eq!((answer.status.as_u16(), answer.text()), (500, ""));

@@ -3,9 +3,10 @@
 use std::ops::Deref;
 use std::pin::Pin;
 
+use actix_web::middleware::from_fn;
 use actix_web::{App, Handler, HttpRequest, Responder, web};
 use http::{Method, StatusCode};
-use x402_actix::__private::{Answer, Gated, PaidFuture, Strip, call};
+use x402_actix::__private::{Answer, Gated, PaidFuture, call, strip};
 use x402_actix::{Declaration, Payment, Priced, X402};
 use x402_tests::buyer::{get, paying, request};
 use x402_tests::{Challenge, Running, Verb, send};
@@ -92,7 +93,11 @@ fn app(x402: X402) -> Running {
             .route("/weather/{place}", web::get().to(weather))
             .route("/weather/{place}", web::post().to(weather))
             .route("/unpayable", web::get().to(Unpayable))
-            .service(web::resource("/stripped/{place}").wrap(Strip).to(weather))
+            .service(
+                web::resource("/stripped/{place}")
+                    .wrap(from_fn(strip))
+                    .to(weather),
+            )
     })
 }
 

@@ -3,6 +3,7 @@
 mod attribute;
 mod errors;
 mod handlers;
+mod http2;
 mod neighbours;
 mod routes;
 mod server;

@@ -1,17 +1,14 @@
 //! The middleware: the engine's gate around a service of actix, and every decision made elsewhere.
 //!
-//! actix speaks version 0.2 of `http`, and its services take requests that cannot be taken apart. So the gate gets the head of
-//! a request, translated; what the service needs waits in between until the gate calls for it.
+//! actix speaks version 0.2 of `http`, and its requests belong to one worker. So the gate is lent the head of a request, and
+//! gets its payload; the request itself waits beside it until it is called for.
 
-mod behind;
-mod between;
+mod answer;
 mod body;
-pub(crate) mod convert;
-mod future;
+mod head;
+mod sell;
 mod service;
 
-pub use self::behind::{Behind, BehindFuture};
-pub(crate) use self::body::payload;
-pub use self::body::{AnswerBody, GateBody, PayloadBody};
-pub use self::future::ResponseFuture;
+pub(crate) use self::head::look;
+pub(crate) use self::sell::sell;
 pub use self::service::Gate;

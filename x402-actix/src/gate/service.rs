@@ -1,58 +1,52 @@
-use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
-use actix_web::{Error, HttpMessage as _};
-use tower_layer::Layer as _;
-use tower_service::Service as _;
 use x402_tower::gate::GateLayer;
 
-use super::between::Between;
-use super::{Behind, GateBody, ResponseFuture, convert};
+use super::{look, sell};
+use crate::brought::Brought;
 
 /// A service of actix that is paid for per request.
+#[derive(Debug)]
 pub struct Gate<S> {
     service: Rc<S>,
     layer: GateLayer,
 }
 
 impl<S> Gate<S> {
-    pub(crate) const fn new(service: Rc<S>, layer: GateLayer) -> Self {
+    pub(crate) fn new(service: S, layer: GateLayer) -> Self {
+        let service = Rc::new(service);
         Self { service, layer }
     }
 }
 
 impl<S, B> Service<ServiceRequest> for Gate<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<GateBody<B>>;
+    type Response = ServiceResponse;
     type Error = Error;
-    type Future = ResponseFuture<S, B>;
+    type Future = Pin<Box<dyn Future<Output = Result<ServiceResponse, Error>>>>;
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.service.poll_ready(cx)
     }
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let payload = request.take_payload();
-        let asked = convert::request(request.request(), payload);
-        let between = Rc::new(Between::new(request));
-        let answering = asked.map(|asked| {
-            let behind = Behind::new(Rc::clone(&self.service), Rc::clone(&between));
-            self.layer.layer(behind).call(asked)
-        });
-        ResponseFuture::new(answering, between)
-    }
-}
-
-impl<S> fmt::Debug for Gate<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate")
-            .field("layer", &self.layer)
-            .finish_non_exhaustive()
+        let brought = Brought::take(&mut request);
+        let (request, payload) = request.into_parts();
+        let visit = look(&self.layer, &request, &payload, &brought);
+        let service = Rc::clone(&self.service);
+        let serve = move |request, payload| {
+            let answering = service.call(ServiceRequest::from_parts(request, payload));
+            async { Ok(answering.await?.map_into_boxed_body()) }
+        };
+        Box::pin(sell(visit, request, payload, serve))
     }
 }

@@ -2,6 +2,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Attribute, Meta};
 
+use crate::declaration::priced;
 use crate::expand::{Framework, last};
 use crate::handler::Handler;
 
@@ -21,6 +22,7 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
     // Whatever it gives is put into a box that has a name.
     let answer = quote!(#private::Answer);
     let future = boxed(&answer);
+    let priced = priced(handler, root);
     let answered = quote_spanned!(handler.output_span()=> #answer::new(#called));
     let direct = if handler.is_opaque() {
         direct(handler, &private, &answer, &answered)
@@ -54,6 +56,14 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
                 )
             }
         }
+
+        // Below a route attribute all this is inside of what that makes, which is what has the name outside.
+        #[allow(unused_imports, clippy::wildcard_imports, non_local_definitions)]
+        const _: () = {
+            use self::*;
+
+            #priced
+        };
 
         #direct
     }
@@ -100,23 +110,18 @@ fn boxed(output: &TokenStream) -> TokenStream {
 
 /// Makes route attributes take the payment out of the headers, before the handler's request is shared and cannot be
 /// changed any more.
-fn above(attribute: &mut Attribute, root: &TokenStream) -> bool {
-    let name = last(attribute).map(ToString::to_string);
-    let Some(name) = name else { return false };
-    if name == "routes" {
-        return true;
-    }
-    let is_route = ROUTES.contains(&name.as_str());
+fn above(attribute: &mut Attribute, root: &TokenStream) {
+    let is_route = last(attribute).is_some_and(|name| ROUTES.iter().any(|route| name == route));
     if let Meta::List(list) = &mut attribute.meta
         && is_route
     {
-        let strip = quote!(#root::__private::Strip).to_string();
+        let private = quote!(#root::__private);
+        let strip = quote!(#private::actix_web::middleware::from_fn(#private::strip)).to_string();
         let tokens = std::mem::take(&mut list.tokens);
         let ends_in_comma = tokens.to_string().ends_with(',');
         let comma = (!ends_in_comma).then(|| quote!(,));
         list.tokens = quote!(#tokens #comma wrap = #strip);
     }
-    is_route
 }
 
 /// The attributes of actix-web that say where a handler is.

@@ -1,13 +1,14 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
+use crate::declaration::priced;
 use crate::expand::Framework;
 use crate::handler::Handler;
 
 pub(crate) const FRAMEWORK: Framework = Framework {
     root: || quote!(::x402_axum),
     items,
-    above: |_, _| false,
+    above: |_, _| {},
 };
 
 /// A handler that is the user's function behind its price, and that can still be called like it.
@@ -17,6 +18,7 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
     let (name, arguments, parameters) = (&handler.name, &handler.arguments, handler.parameters());
     let called = handler.called();
     let answer = boxed(&response);
+    let priced = priced(handler, root);
     let direct = direct(handler, &response, &axum);
     let into_response = into_response(handler, &called, &axum);
     let erased = quote_spanned! {handler.span()=>
@@ -53,6 +55,8 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
                 )
             }
         }
+
+        #priced
 
         #direct
     }

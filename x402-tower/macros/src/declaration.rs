@@ -13,6 +13,19 @@ pub(crate) fn declaration(handler: &Handler, args: &Args, root: &TokenStream) ->
     }
 }
 
+/// What has the name of the handler says where its declaration is.
+pub(crate) fn priced(handler: &Handler, root: &TokenStream) -> TokenStream {
+    let name = &handler.name;
+    quote! {
+        #[allow(deprecated)]
+        impl #root::Priced for #name {
+            fn declaration(&self) -> &'static #root::Declaration {
+                &__X402_DECLARATION
+            }
+        }
+    }
+}
+
 /// What makes a seller's route.
 fn route(args: &Args, root: &TokenStream) -> TokenStream {
     let start = match &args.price {

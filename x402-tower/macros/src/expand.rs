@@ -13,8 +13,8 @@ pub(crate) struct Framework {
     pub(crate) root: fn() -> TokenStream,
     /// The handler as the framework wants it: what stands beside the user's function.
     pub(crate) items: fn(&Handler, root: &TokenStream) -> TokenStream,
-    /// Changes an attribute that stands above the price, and says whether it makes a struct with the handler's name.
-    pub(crate) above: fn(&mut Attribute, root: &TokenStream) -> bool,
+    /// Changes an attribute that stands above the price.
+    pub(crate) above: fn(&mut Attribute, root: &TokenStream),
 }
 
 /// Puts a price on a handler.
@@ -37,7 +37,7 @@ pub(crate) fn attribute(
         None => (framework.root)(),
     };
     if !args.moved && !handler.attributes.iter().all(is_passive) {
-        return moved(framework, &handler, &args, &errors, arguments, &root);
+        return moved(framework, handler, arguments, &root);
     }
     let Handler {
         attributes,
@@ -81,13 +81,6 @@ pub(crate) fn attribute(
 
             #declaration
 
-            #[allow(deprecated)]
-            impl #root::Priced for #name {
-                fn declaration(&self) -> &'static #root::Declaration {
-                    &__X402_DECLARATION
-                }
-            }
-
             #items
         };
     }
@@ -97,49 +90,24 @@ pub(crate) fn attribute(
 /// it, and those that change the function have to see one.
 fn moved(
     framework: &Framework,
-    handler: &Handler,
-    args: &Args,
-    errors: &Errors,
+    handler: Handler,
     arguments: &TokenStream,
     root: &TokenStream,
 ) -> TokenStream {
-    let mut attributes = handler.attributes.clone();
-    let mut is_struct = false;
-    for attribute in &mut attributes {
-        is_struct |= (framework.above)(attribute, root);
-    }
     let Handler {
+        mut attributes,
         visibility,
-        name,
         function,
         ..
     } = handler;
-    let priced = (is_struct && errors.is_empty()).then(|| {
-        let cfgs = attributes
-            .iter()
-            .filter(|attribute| attribute.path().is_ident("cfg"));
-        let declaration = declaration(handler, args, root);
-        quote! {
-            #(#cfgs)*
-            const _: () = {
-                #declaration
-
-                #[allow(deprecated)]
-                impl #root::Priced for #name {
-                    fn declaration(&self) -> &'static #root::Declaration {
-                        &__X402_DECLARATION
-                    }
-                }
-            };
-        }
-    });
+    for attribute in &mut attributes {
+        (framework.above)(attribute, root);
+    }
     let marker = Ident::new(MOVED, proc_macro2::Span::call_site());
     quote! {
         #(#attributes)*
         #[#root::paid(#marker, #arguments)]
         #visibility #function
-
-        #priced
     }
 }
 

@@ -61,13 +61,14 @@ impl Brought {
     }
 }
 
-/// Looks at a request without its payment headers. `own` is asked for the whole head if a price function needs it.
+/// Looks at a request without its payment headers. `own` is asked for the whole head if a price function needs it:
+/// without one, such a price is not known.
 pub(crate) fn arrive(
     policy: &Arc<Policy>,
     head: &Head<'_>,
     brought: Brought,
     body_is_empty: bool,
-    own: impl FnOnce() -> RequestHead,
+    own: impl FnOnce() -> Option<RequestHead>,
 ) -> Arrival {
     if policy.free_when.as_ref().is_some_and(|free| free(head)) {
         return Arrival::Free;
@@ -160,7 +161,7 @@ fn asked(
     head: &Head<'_>,
     host: Option<&str>,
     version: Option<Version>,
-    own: impl FnOnce() -> RequestHead,
+    own: impl FnOnce() -> Option<RequestHead>,
 ) -> Asked {
     Asked {
         policy: Arc::clone(policy),
@@ -168,7 +169,9 @@ fn asked(
         method: Method::from_bytes(head.method().as_bytes()).unwrap_or_default(),
         target: head.target().into(),
         host: host.map(Into::into),
-        head: matches!(policy.pricing, Pricing::Dynamic(_)).then(own),
+        head: matches!(policy.pricing, Pricing::Dynamic(_))
+            .then(own)
+            .flatten(),
         version,
     }
 }

@@ -25,6 +25,10 @@ impl GateLayer {
         }
     }
 
+    pub(super) const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
     /// Says where to find the URI that the client asked for, under routers that take off a prefix before they hand a
     /// request on. Without it, or where it finds nothing, the URI of the request is taken.
     #[must_use]

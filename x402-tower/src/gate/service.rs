@@ -98,7 +98,7 @@ impl<S> Gate<S> {
             .at(uri.authority().map(Authority::as_str));
         let body_is_empty = request.body().is_end_stream();
         arrive(&self.policy, &head, brought, body_is_empty, || {
-            RequestHead::of(request, uri)
+            Some(RequestHead::of(request, uri))
         })
     }
 }

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri, header};
+use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri, header, request};
 
 /// The head of a request, borrowed: all that is looked at before a payment is.
 ///
@@ -31,6 +31,16 @@ impl<'a> Head<'a> {
     pub const fn at(mut self, authority: Option<&'a str>) -> Self {
         self.authority = authority;
         self
+    }
+
+    /// The same with other headers.
+    pub(crate) const fn with_headers(mut self, headers: &'a dyn Headers) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    pub(crate) const fn headers(&self) -> &'a dyn Headers {
+        self.headers
     }
 
     /// The name of the server, as the client says it. A client can say anything there.
@@ -124,6 +134,10 @@ impl RequestHead {
                 extensions,
             }),
         }
+    }
+
+    pub(crate) fn from_parts(parts: request::Parts) -> Self {
+        Self::new(parts.method, parts.uri, parts.headers, parts.extensions)
     }
 
     pub(crate) fn of<B>(request: &Request<B>, uri: &Uri) -> Self {

@@ -99,6 +99,5 @@ fn main() {
         .service(by_another_name)
         .service(below);
     assert_eq!(price!("$0.01"), "$0.01");
-    // Below a route, the price is in it and cannot be looked at from outside.
-    let _ = |x402: X402| x402.check([&several, &by_another_name, &weather::weather]);
+    let _ = |x402: X402| x402.check([&several, &by_another_name, &below, &weather::weather]);
 }

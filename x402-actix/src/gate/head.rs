@@ -1,0 +1,69 @@
+use actix_web::HttpRequest;
+use actix_web::dev::Payload;
+use actix_web::http::header::HeaderMap;
+use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
+use x402_tower::gate::{GateLayer, Visit};
+use x402_tower::price::{Head, Headers};
+use x402_tower::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
+
+use crate::brought::Brought;
+
+/// Lends a gate the head of a request, and the payment that it has brought.
+pub(crate) fn look(
+    layer: &GateLayer,
+    request: &HttpRequest,
+    payload: &Payload,
+    brought: &Brought,
+) -> Visit {
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let headers = request.headers();
+    let lent = Lent { headers, brought };
+    // HTTP/2 says it here instead of in `Host`.
+    let authority = uri.authority().map(|authority| authority.as_str());
+    let head = Head::new(request.method().as_str(), target, &lent).at(authority);
+    layer.look(&head, matches!(payload, Payload::None), || {
+        own(&head, headers)
+    })
+}
+
+struct Lent<'a> {
+    headers: &'a HeaderMap,
+    brought: &'a Brought,
+}
+
+impl Headers for Lent<'_> {
+    fn nth(&self, name: &HeaderName, n: usize) -> Option<&[u8]> {
+        let value = match name {
+            name if *name == PAYMENT_SIGNATURE => self.brought.v2.get(n),
+            name if *name == X_PAYMENT => self.brought.v1.get(n),
+            name => self.headers.get_all(name.as_str()).nth(n),
+        };
+        value.map(|value| value.as_bytes())
+    }
+}
+
+/// The head for price functions, which keep it. There is none if it is no request in the eyes of `http` 1.
+fn own(head: &Head<'_>, headers: &HeaderMap) -> Option<Request<()>> {
+    let mut own = Request::new(());
+    *own.method_mut() = Method::from_bytes(head.method().as_bytes()).ok()?;
+    *own.uri_mut() = Uri::try_from(head.target()).ok()?;
+    *own.headers_mut() = translated(headers, 0)?;
+    if let (None, Some(host)) = (head.header(&header::HOST), head.host()) {
+        own.headers_mut()
+            .insert(header::HOST, HeaderValue::from_str(host).ok()?);
+    }
+    Some(own)
+}
+
+/// Headers in the types of the engine, with room for so many more, unless they cannot be said in them.
+pub(super) fn translated(headers: &HeaderMap, more: usize) -> Option<http::HeaderMap> {
+    let mut translated = http::HeaderMap::with_capacity(headers.len() + more);
+    for (name, old) in headers {
+        let name = HeaderName::from_bytes(name.as_str().as_bytes()).ok()?;
+        let mut value = HeaderValue::from_bytes(old.as_bytes()).ok()?;
+        value.set_sensitive(old.is_sensitive());
+        translated.append(name, value);
+    }
+    Some(translated)
+}

@@ -1,0 +1,118 @@
+use std::cell::Cell;
+use std::future::Future;
+
+use actix_web::dev::{Payload, ServiceResponse};
+use actix_web::error::{ErrorInternalServerError, InternalError};
+use actix_web::http::{StatusCode, Version};
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
+use http::Response;
+use x402_tower::Payment;
+use x402_tower::gate::{RequestBody, Visit};
+
+use super::answer::{pack, unpack};
+use super::body::{AnswerBody, PayloadBody, payload};
+
+/// Sells what `serve` answers to a request. It is called once at the most, and not before the gate says so.
+pub(crate) async fn sell<S, F>(
+    visit: Visit,
+    request: HttpRequest,
+    payload: Payload,
+    serve: S,
+) -> Result<ServiceResponse, Error>
+where
+    S: Fn(HttpRequest, Payload) -> F,
+    F: Future<Output = Result<ServiceResponse, Error>>,
+{
+    let place = Cell::new(Place::Waiting(request));
+    let inside = |payment, body| go_inside(&place, &serve, payment, body);
+    let response = visit.go_on(PayloadBody(payload), inside).await?;
+    match place.take() {
+        Place::Waiting(request) => Ok(ServiceResponse::new(request, pack(response, None))),
+        Place::Answered(request, head) => {
+            Ok(ServiceResponse::new(request, pack(response, Some(head))))
+        }
+        Place::Failed(error, head) => {
+            let answer = pack(response, Some(head));
+            Err(InternalError::from_response(error, answer).into())
+        }
+        Place::Inside => Err(lost()),
+    }
+}
+
+/// Where a request is. It is never a clone: actix panics if a request has more than one owner while it is routed.
+#[derive(Default)]
+enum Place {
+    /// It waits to be called for.
+    Waiting(HttpRequest),
+    /// The service has it.
+    #[default]
+    Inside,
+    /// The service has answered it.
+    Answered(HttpRequest, HttpResponse<()>),
+    /// The service has failed, with an error that is an answer like any other.
+    Failed(Error, HttpResponse<()>),
+}
+
+async fn go_inside<S, F>(
+    place: &Cell<Place>,
+    serve: &S,
+    payment: Option<Payment>,
+    body: RequestBody<PayloadBody>,
+) -> Result<Response<AnswerBody>, Error>
+where
+    S: Fn(HttpRequest, Payload) -> F,
+    F: Future<Output = Result<ServiceResponse, Error>>,
+{
+    let Place::Waiting(request) = place.take() else {
+        return Err(lost());
+    };
+    let is_settled = payment
+        .as_ref()
+        .is_some_and(|payment| payment.receipt().is_some());
+    if let Some(payment) = payment {
+        leave(payment, &request);
+    }
+    match serve(request, payload(body)).await.and_then(possible) {
+        Ok(answer) => {
+            let (request, answer) = answer.into_parts();
+            let (response, head) = unpack(answer);
+            place.set(Place::Answered(request, head));
+            Ok(response)
+        }
+        // Nothing is sold with an error, unless it is one in name only, or sold already.
+        Err(error) if is_failure(&error) && !is_settled => Err(error),
+        Err(error) => {
+            let (response, head) = unpack(error.error_response());
+            place.set(Place::Failed(error, head));
+            Ok(response)
+        }
+    }
+}
+
+/// Leaves a payment where handlers look for it.
+fn leave(payment: Payment, request: &HttpRequest) {
+    let mut extensions = request.extensions_mut();
+    if let Some(meter) = payment.meter() {
+        extensions.insert(meter.clone());
+    }
+    extensions.insert(payment);
+}
+
+/// HTTP/2 has no upgrades. A client that is given one takes the whole connection for broken.
+fn possible(answer: ServiceResponse) -> Result<ServiceResponse, Error> {
+    let is_upgrade = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if is_upgrade && answer.request().version() == Version::HTTP_2 {
+        return Err(ErrorInternalServerError("HTTP/2 has no upgrades"));
+    }
+    Ok(answer)
+}
+
+fn is_failure(error: &Error) -> bool {
+    let status = error.as_response_error().status_code();
+    status.is_client_error() || status.is_server_error()
+}
+
+/// For what cannot be: a gate calls once, and waits for the answer.
+fn lost() -> Error {
+    ErrorInternalServerError("")
+}

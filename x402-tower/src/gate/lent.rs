@@ -1,0 +1,127 @@
+//! For frameworks whose requests are not those of the `http` crate: they lend the head of a request, and keep the rest.
+
+use std::fmt;
+use std::future::Future;
+use std::task::{Context, Poll};
+
+use http::{HeaderName, HeaderValue, Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{GateLayer, RequestBody, ResponseBody, ResponseFuture};
+use crate::checkout::{Arrival, Brought, Payment, arrive};
+use crate::price::{Head, Headers, RequestHead};
+use crate::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
+
+/// A request that a gate has looked at, and has not let through yet.
+pub struct Visit {
+    arrival: Arrival,
+}
+
+impl GateLayer {
+    /// Looks at a request of another framework, payment headers and all.
+    ///
+    /// `own` is asked for the whole head if the price depends on it. If there is none, nothing is sold.
+    pub fn look(
+        &self,
+        head: &Head<'_>,
+        body_is_empty: bool,
+        own: impl FnOnce() -> Option<Request<()>>,
+    ) -> Visit {
+        let others = Others(head.headers());
+        let own = || {
+            let (mut parts, ()) = own()?.into_parts();
+            parts.headers.remove(PAYMENT_SIGNATURE);
+            parts.headers.remove(X_PAYMENT);
+            Some(RequestHead::from_parts(parts))
+        };
+        let head = head.with_headers(&others);
+        let arrival = arrive(self.policy(), &head, others.brought(), body_is_empty, own);
+        Visit { arrival }
+    }
+}
+
+impl Visit {
+    /// Lets the request through to a function, if it comes to that.
+    ///
+    /// It is called at most once, with what the gate passes on of this body, and with the payment unless the request is
+    /// free. The request itself it has to know, and not to pass on the payment headers.
+    pub fn go_on<B, RB, E, F>(
+        self,
+        body: B,
+        serve: impl Fn(Option<Payment>, RequestBody<B>) -> F,
+    ) -> impl Future<Output = Result<Response<ResponseBody<RB>>, E>>
+    where
+        F: Future<Output = Result<Response<RB>, E>>,
+        B: Body,
+        RB: Body,
+    {
+        let request = Request::new(RequestBody::new(body));
+        let mut inside = Function(serve);
+        match self.arrival {
+            Arrival::Free => ResponseFuture::free(inside.call(request)),
+            Arrival::Preflight => ResponseFuture::preflight(inside.call(request)),
+            Arrival::Reply(reply) => ResponseFuture::reply(reply),
+            Arrival::Price(asked) => ResponseFuture::price(inside, request, asked),
+            Arrival::Pay(paying) => ResponseFuture::pay(inside, request, paying),
+        }
+    }
+}
+
+/// A function as the service inside of a gate.
+struct Function<F>(F);
+
+impl<B, R, E, F, Fut> Service<Request<RequestBody<B>>> for Function<F>
+where
+    F: Fn(Option<Payment>, RequestBody<B>) -> Fut,
+    Fut: Future<Output = Result<R, E>>,
+{
+    type Response = R;
+    type Error = E;
+    type Future = Fut;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), E>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<RequestBody<B>>) -> Fut {
+        let (mut parts, body) = request.into_parts();
+        (self.0)(parts.extensions.remove(), body)
+    }
+}
+
+impl fmt::Debug for Visit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visit").finish_non_exhaustive()
+    }
+}
+
+/// The headers of a request but for its payment, which is nobody else's business.
+struct Others<'a>(&'a dyn Headers);
+
+impl Headers for Others<'_> {
+    fn nth(&self, name: &HeaderName, n: usize) -> Option<&[u8]> {
+        let is_payment = *name == PAYMENT_SIGNATURE || *name == X_PAYMENT;
+        if is_payment {
+            None
+        } else {
+            self.0.nth(name, n)
+        }
+    }
+}
+
+impl Others<'_> {
+    fn brought(&self) -> Brought {
+        let mut brought = Brought::default();
+        brought.v2 = self.payment(&PAYMENT_SIGNATURE, &mut brought.twice);
+        brought.v1 = self.payment(&X_PAYMENT, &mut brought.twice);
+        brought
+    }
+
+    fn payment(&self, name: &HeaderName, twice: &mut bool) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_bytes(self.0.nth(name, 0)?).ok()?;
+        value.set_sensitive(true);
+        *twice |= self.0.nth(name, 1).is_some();
+        Some(value)
+    }
+}
