@@ -44,6 +44,11 @@ impl Kitchen {
         self.0.may_finish.add_permits(runs);
     }
 
+    /// Numbers the runs from the first again.
+    pub fn begin_again(&self) {
+        self.0.started.store(0, Ordering::SeqCst);
+    }
+
     /// How often it was started.
     pub fn started(&self) -> usize {
         self.0.started.load(Ordering::SeqCst)

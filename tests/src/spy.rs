@@ -128,7 +128,7 @@ impl Spy {
         self.0.broken.store(broken, Ordering::SeqCst);
     }
 
-    /// Fails to write down the next so many beginnings or commits.
+    /// Fails to write down the next so many beginnings or commits, or to hear who attends.
     pub fn fail(&self, verb: Verb, times: usize) {
         *self.0.trouble.lock().unwrap() = Some((verb, times, Trouble::Fails));
     }
@@ -272,6 +272,7 @@ impl Ledger for Spy {
 
     async fn attend(&self, tokens: &[Token]) -> Result<(), LedgerError> {
         self.check().await?;
+        self.trouble(Verb::Attend)?;
         self.0.ledger.attend(tokens).await?;
         self.note(Verb::Attend);
         Ok(())

@@ -7,7 +7,8 @@ use stats_alloc::Region;
 use x402_tower::Digest;
 use x402_tower::facilitator::PaymentCall;
 use x402_tower::ledger::{
-    Claim, Claimed, Fenced, Identity, Intent, Ledger as _, MemoryLedger, Parked, Receipt, Settled,
+    Claim, Claimed, Delivery, Fenced, Handed, Identity, Intent, Ledger as _, MemoryLedger, Parked,
+    Receipt, Settled,
 };
 use x402_tower::money::{Address, Amount, Network};
 use x402_tower::proto::{SettleResponse, Version};
@@ -86,6 +87,10 @@ async fn settle(ledger: &MemoryLedger, number: u64) {
     let settled = Settled::new(Receipt::new(receipt), Amount::ZERO, NOW + minute);
     let committed = ledger.commit(&token, &settled).await;
     assert_eq!(committed.ok(), Some(Fenced::Done));
+    let delivered = ledger
+        .deliver(&token, &Handed::new(Delivery::Delivered))
+        .await;
+    assert_eq!(delivered.ok(), Some(Fenced::Done));
 }
 
 /// Beyond what a request to the bare handler takes up.

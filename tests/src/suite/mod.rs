@@ -85,6 +85,8 @@ macro_rules! behaviours {
                 serve_what_a_dead_one_was_paid_for,
                 charge_nothing_while_a_dead_one_may_have,
                 sell_once_more_beside_one_that_lives,
+                know_better_what_they_do_themselves,
+                say_that_they_serve_again,
                 do_not_wait_for_other_orders,
                 wait_for_payers_only,
             ];

@@ -59,8 +59,11 @@ async fn begin_to_read(shop: &Shop, buyer: &Buyer, ask: Request<Bytes>) -> Conne
 /// Buys something while time passes.
 async fn buy_in_time(shop: &Shop, buyer: &Buyer) -> Answer {
     let payment = shop.pay(buyer, "/goods").await;
-    let sending = crate::send(shop.address(), paying(get("/goods"), &payment));
-    let mut sending = tokio::spawn(sending);
+    in_time(shop, paying(get("/goods"), &payment)).await
+}
+
+async fn in_time(shop: &Shop, request: Request<Bytes>) -> Answer {
+    let mut sending = tokio::spawn(crate::send(shop.address(), request));
     let pause = Duration::from_millis(500);
     loop {
         tokio::select! {
@@ -154,6 +157,55 @@ pub async fn sell_once_more_beside_one_that_lives<A: App>() {
     );
     one.assert_charges(3);
     connection.hang_up();
+}
+
+/// A server that the ledger does not hear is not dead to itself: it gives nothing again that it is giving.
+pub async fn know_better_what_they_do_themselves<A: App>() {
+    let kitchen = Kitchen::open();
+    let (one, _other) = open::<A>(&kitchen).await;
+    one.ledger.fail(Verb::Attend, usize::MAX);
+    let buyer = one.buyer(1);
+    let payment = one.pay(&buyer, "/goods").await;
+    let ask = || paying(get("/goods"), &payment);
+    let mut connection = Connection::open(one.address(), &ask()).await;
+    connection.read_until("the go").await;
+    one.clock.advance(Duration::from_secs(10));
+    // The same payment waits for the end of that, and a new one is a new purchase.
+    let again = in_time(&one, ask()).await;
+    assert_eq!(
+        (again.status, again.problem().as_str()),
+        (StatusCode::CONFLICT, "payment_in_flight")
+    );
+    assert_eq!(one.buy(&buyer, "/goods").await.text(), "the goods, run 2");
+    one.assert_charges(2);
+    connection.hang_up();
+}
+
+/// What is served again is attended to like what is served first.
+pub async fn say_that_they_serve_again<A: App>() {
+    let kitchen = Kitchen::open();
+    let (one, other) = open::<A>(&kitchen).await;
+    let buyer = one.buyer(1);
+    let delay = Duration::from_secs(1);
+    one.facilitator.on(Endpoint::Settle, [Fault::Delay(delay)]);
+    let payment = one.pay(&buyer, "/goods").await;
+    let first = Connection::open(one.address(), &paying(get("/goods"), &payment)).await;
+    one.clock.sleeper_for(delay).await;
+    first.hang_up();
+    one.ledger.wait_for(Verb::Abandon, 1).await;
+    one.clock.advance(delay);
+    one.ledger.wait_for(Verb::Undelivered, 1).await;
+    kitchen.begin_again();
+    let second = begin_to_read(&one, &buyer, get("/goods")).await;
+    one.assert_charges(1);
+    for _ in 0..2 {
+        let beat = Duration::from_millis(1300);
+        one.clock.advance(beat);
+        one.clock.sleepers_for(beat, 2).await;
+    }
+    assert_eq!(one.ledger.count(Verb::Attend), 1);
+    second.hang_up();
+    drop(other);
 }
 
 /// Whoever orders something else is not kept waiting.

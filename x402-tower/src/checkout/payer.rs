@@ -116,17 +116,16 @@ impl Payer<'_> {
         let listener = till.flights.listen(identity.key).ok_or(Refusal::InFlight)?;
         loop {
             let changed = listener.changed();
-            match till
+            let found = till
                 .ledger
                 .find(identity)
                 .await
-                .map_err(|error| unavailable(&error))?
-            {
-                Some(Found {
-                    standing: Standing::InFlight,
-                    ..
-                }) => {}
-                other => return Ok(other),
+                .map_err(|error| unavailable(&error))?;
+            let is_in_flight = |found: &Found| {
+                matches!(found.standing, Standing::InFlight) || till.attendance.has(&identity.key)
+            };
+            if !found.as_ref().is_some_and(is_in_flight) {
+                return Ok(found);
             }
             let left = deadline.saturating_sub(till.now());
             if left.is_zero() {
