@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Request, StatusCode};
+use http::{HeaderMap, HeaderName, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -35,6 +35,15 @@ impl Answer {
     #[track_caller]
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// Asserts that the price could not be said, and that no more is told, and not for long.
+    #[track_caller]
+    pub fn assert_misconfigured(&self) {
+        assert_eq!(self.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(self.json()["type"], "about:blank");
+        assert_eq!(self.header(header::CACHE_CONTROL), Some("no-store"));
+        assert!(self.header(header::ACCESS_CONTROL_EXPOSE_HEADERS).is_some());
     }
 
     /// The body as JSON.

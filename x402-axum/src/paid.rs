@@ -8,11 +8,10 @@ use std::task::{Context, Poll, ready};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::handler::Handler;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use pin_project_lite::pin_project;
 use tower_service::Service;
-use x402_tower::gate::{RequestBody, ResponseFuture};
+use x402_tower::gate::{self, RequestBody, ResponseFuture};
 
 use crate::{Declaration, HasX402, body, log};
 
@@ -137,7 +136,7 @@ where
                 Ok(response) => response.map(body::outwards),
                 Err(never) => match never {},
             },
-            StateProjection::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            StateProjection::Misconfigured => gate::misconfigured().map(body::outwards::<Body>),
         })
     }
 }

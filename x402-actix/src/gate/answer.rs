@@ -2,7 +2,7 @@ use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody as _};
 use actix_web::http as old;
 use http::{Response, StatusCode};
-use x402_tower::gate::ResponseBody;
+use x402_tower::gate::{self, ResponseBody};
 
 use super::body::{AnswerBody, answer_body};
 use super::head::translated;
@@ -34,6 +34,11 @@ pub(super) fn unpack(answer: HttpResponse) -> (Response<AnswerBody>, HttpRespons
         _ => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
     }
     (response, head)
+}
+
+/// The answer to a request whose price cannot be said.
+pub(crate) fn misconfigured() -> HttpResponse {
+    pack(gate::misconfigured(), None)
 }
 
 /// The answer of the gate, as actix gives it out. `head` is of the one that the gate was given, if it was given one.

@@ -9,6 +9,7 @@ mod head;
 mod sell;
 mod service;
 
+pub(crate) use self::answer::misconfigured;
 pub(crate) use self::head::look;
 pub(crate) use self::sell::sell;
 pub use self::service::Gate;

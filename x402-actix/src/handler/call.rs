@@ -8,7 +8,7 @@ use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Responde
 
 use super::Answer;
 use crate::brought::Brought;
-use crate::gate::{look, sell};
+use crate::gate::{look, misconfigured, sell};
 use crate::{Declaration, Paid, X402, log};
 
 /// A request that nothing has been read of: the one argument of a handler that is paid for.
@@ -50,7 +50,7 @@ where
         request, payload, ..
     } = gated;
     let Some(paid) = paid(declaration, &request) else {
-        return Box::pin(async { Ok(HttpResponse::InternalServerError().finish()) });
+        return Box::pin(async { Ok(misconfigured()) });
     };
     let serve = move |request, payload| answer(handler.clone(), request, payload);
     let visit = look(paid.gate(), &request, &payload, &Brought::of(&request));

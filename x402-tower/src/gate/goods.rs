@@ -197,6 +197,11 @@ impl Goods {
     }
 }
 
+/// The answer to a request whose price cannot be said, because of a mistake of the seller's: 500, and nothing of what it is.
+pub fn misconfigured<RB: Body>() -> Response<ResponseBody<RB>> {
+    ours(Reply::failed())
+}
+
 /// One of our own answers.
 pub(super) fn ours<RB: Body>(reply: Reply) -> Response<ResponseBody<RB>> {
     let Reply {

@@ -22,6 +22,7 @@ mod service;
 
 pub use self::body::ResponseBody;
 pub use self::future::ResponseFuture;
+pub use self::goods::misconfigured;
 pub use self::layer::GateLayer;
 pub use self::lent::Visit;
 pub use self::request_body::RequestBody;

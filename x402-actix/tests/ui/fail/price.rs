@@ -45,6 +45,11 @@ async fn too_fine_for_any() -> &'static str {
     ""
 }
 
+#[paid("$999999999999999999999999999999999999999")]
+async fn too_many_digits() -> &'static str {
+    ""
+}
+
 #[paid("0.01 USDX", network = "base")]
 async fn unknown_token() -> &'static str {
     ""

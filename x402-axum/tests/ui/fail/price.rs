@@ -27,6 +27,9 @@ async fn too_fine_for_a_token() {}
 #[paid("$0.0000000000000000001")]
 async fn too_fine_for_any() {}
 
+#[paid("$999999999999999999999999999999999999999")]
+async fn too_many_digits() {}
+
 #[paid("0.01 USDX", network = "base")]
 async fn unknown_token() {}
 
