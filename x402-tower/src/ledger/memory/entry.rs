@@ -70,12 +70,11 @@ pub(super) enum State {
     Claimed {
         until: Duration,
     },
-    /// With what it becomes if its lease ends, and until when somebody is known to attend to it; nothing if nobody waits
-    /// for it.
+    /// With what it becomes if its lease ends, and until when somebody is known to attend to it.
     Settling {
         until: Seconds,
         open: Open,
-        attended: Option<Seconds>,
+        attended: Seconds,
     },
     Parked(Open),
     Settled(Remembered),
@@ -106,6 +105,9 @@ impl Open {
         Key::from_bytes(bytes)
     }
 }
+
+/// Until when somebody attends to what nobody waits for any more.
+pub(super) const ABANDONED: Seconds = Seconds::BEGINNING;
 
 impl Entry {
     pub(super) fn new(claim: &Claim, fence: u64, until: Duration) -> Self {
@@ -163,7 +165,7 @@ impl Entry {
     /// Whether its buyer has a right to something that was not delivered.
     pub(super) fn is_owed(&self, now: Duration) -> bool {
         match &self.state {
-            State::Settling { attended, .. } => attended.is_none_or(|until| until.is_over(now)),
+            State::Settling { attended, .. } => attended.is_over(now),
             State::Parked(_) => true,
             State::Settled(settled) => settled.is_owed(now),
             State::Released | State::Claimed { .. } | State::Unresolved(_) => false,
@@ -182,10 +184,7 @@ impl Entry {
     /// Somebody still settles it, or gives its answer.
     pub(super) fn attend(&mut self, until: Seconds) {
         match &mut self.state {
-            State::Settling {
-                attended: Some(attended),
-                ..
-            } => *attended = until,
+            State::Settling { attended, .. } if *attended != ABANDONED => *attended = until,
             State::Settled(settled) => settled.attended = until,
             _ => {}
         }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use self::entry::{Entry, Half, Open, State, half};
+use self::entry::{ABANDONED, Entry, Half, Open, State, half};
 use self::owed::Owed;
 use self::settled::{Remembered, Seconds};
 use self::shelf::Shelf;
@@ -345,7 +345,7 @@ impl Ledger for MemoryLedger {
                 entry.state = State::Settling {
                     until: Seconds::after(change.now + lease),
                     open: Open::new(token.key(), parked),
-                    attended: Some(attended_from(change.now)),
+                    attended: attended_from(change.now),
                 };
                 change.ledger.owed.update(entry, token.key());
             }
@@ -366,7 +366,7 @@ impl Ledger for MemoryLedger {
     async fn abandon(&self, token: &Token) -> Result<Fenced, LedgerError> {
         Ok(self.change(token, |entry, _| {
             if let State::Settling { attended, .. } = &mut entry.state {
-                *attended = None;
+                *attended = ABANDONED;
             }
         }))
     }
@@ -374,7 +374,13 @@ impl Ledger for MemoryLedger {
     async fn commit(&self, token: &Token, settled: &Settled) -> Result<Fenced, LedgerError> {
         let fenced = self.change(token, |entry, change| {
             let mut remembered = Remembered::new(settled, attended_from(change.now));
-            if matches!(entry.state, State::Settling { attended: None, .. }) {
+            if matches!(
+                entry.state,
+                State::Settling {
+                    attended: ABANDONED,
+                    ..
+                }
+            ) {
                 remembered.delivery = Delivery::Undelivered;
             }
             entry.unpark(change.half, change.parked);
@@ -497,7 +503,7 @@ impl Ledger for MemoryLedger {
                 entry.state = State::Settling {
                     until: Seconds::after(now + lease),
                     open,
-                    attended: None,
+                    attended: ABANDONED,
                 };
                 self.owed.update(entry, token.key());
                 due.push(Due::Attempt(token, parked));

@@ -43,6 +43,8 @@ struct More {
 pub(super) struct Seconds(u32);
 
 impl Seconds {
+    pub(super) const BEGINNING: Self = Self(0);
+
     pub(super) fn after(time: Duration) -> Self {
         let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
         Self(u32::try_from(seconds).unwrap_or(u32::MAX))
