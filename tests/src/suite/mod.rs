@@ -55,6 +55,7 @@ macro_rules! behaviours {
                 is_one_payment_in_every_spelling,
                 conflicts_with_the_payment_that_it_was,
                 is_told_from_no_payment_at_all,
+                is_refused_for_another_token,
                 is_bounded,
                 tells_nothing_of_what_is_inside,
             ];

@@ -17,7 +17,7 @@ use x402_tower::proto::header::{
 use x402_tower::{Payment, Settle};
 
 use crate::buyer::{encode, get, paying, paying_v1, request};
-use crate::shop::{PAYEE, usdc};
+use crate::shop::{PAYEE, goods, usdc};
 use crate::{App, Challenge, Handler, Kitchen, Shop, Verb, body, handler};
 
 /// A handler that tells what it knows of the payment.
@@ -183,7 +183,18 @@ pub async fn takes_any_of_several_offers<A: App>() {
 
 /// Headers come in all spellings of base64, addresses in all cases, networks by all names, members in any order.
 pub async fn understands_other_spellings<A: App>() {
-    let shop = Shop::simple::<A>().await;
+    let payee = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            move |x402| {
+                let offer = Accept::new("$0.01").network("base-sepolia");
+                x402.route(offer.pay_to(payee))
+            },
+            goods(),
+        )
+        .open::<A>()
+        .await;
     let challenge = shop.challenge("/goods").await;
     let respelled = |number: u64, spell: &dyn Fn(serde_json::Value) -> Vec<u8>| {
         let json = spell(shop.buyer(number).payment(&challenge));
@@ -220,6 +231,10 @@ pub async fn understands_other_spellings<A: App>() {
         }),
         respelled(6, &|mut json| {
             json.as_object_mut().unwrap().remove("resource");
+            standard.encode(json.to_string()).into_bytes()
+        }),
+        respelled(7, &|mut json| {
+            json["accepted"]["amount"] = "0010000".into();
             standard.encode(json.to_string()).into_bytes()
         }),
     ];

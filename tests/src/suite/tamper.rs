@@ -503,6 +503,30 @@ pub async fn is_told_from_no_payment_at_all<A: App>() {
     );
 }
 
+/// Who signs that Permit2 may take some other token has paid with that, whatever they say to have accepted.
+pub async fn is_refused_for_another_token<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .seller(|builder| builder.pay_to("bsc", PAYEE))
+        .sell(
+            "/goods",
+            |x402| x402.route(x402_tower::price::Accept::new("0.25 USDT").network("bsc")),
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let good = shop.buyer(1).payment(&shop.challenge("/goods").await);
+    let mut other = good.clone();
+    other["payload"]["permit2Authorization"]["permitted"]["token"] = json!(OTHER);
+    let answer = shop.send(paying(get("/goods"), &encode(&other))).await;
+    assert_eq!(answer.status, StatusCode::PAYMENT_REQUIRED);
+    // Nobody has to be asked about that.
+    assert_eq!((kitchen.started(), shop.facilitator.calls().verify), (0, 0));
+    let answer = shop.send(paying(get("/goods"), &encode(&good))).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    shop.assert_charges(1);
+}
+
 /// Size is looked at before anything else, up to where the server itself gives up.
 pub async fn is_bounded<A: App>() {
     let shop = Shop::simple::<A>().await;

@@ -3,6 +3,7 @@
 mod challenges;
 mod hearing;
 mod oracle;
+mod versions;
 
 use std::convert::Infallible;
 use std::sync::Arc;

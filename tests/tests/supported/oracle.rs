@@ -26,6 +26,7 @@ struct State {
     asked: usize,
     /// What was asked about payments, as the facilitator got it.
     fee_payers: Vec<serde_json::Value>,
+    versions: Vec<Version>,
 }
 
 impl Oracle {
@@ -67,7 +68,13 @@ impl Oracle {
         self.state.lock().unwrap().fee_payers.clone()
     }
 
+    /// The versions of what was asked about payments.
+    pub(crate) fn versions(&self) -> Vec<Version> {
+        self.state.lock().unwrap().versions.clone()
+    }
+
     fn note(&self, payment: &PaymentCall) {
+        self.state.lock().unwrap().versions.push(payment.version());
         let requirements: serde_json::Value =
             serde_json::from_slice(payment.requirements()).unwrap();
         let fee_payer = requirements["extra"][FEE_PAYER].clone();
