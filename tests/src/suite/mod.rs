@@ -150,6 +150,7 @@ macro_rules! behaviours {
                 begins_right_after_settlement,
                 begins_with_nothing_before_settlement,
                 is_kept_while_it_is_small,
+                cannot_be_an_upgraded_connection_by_http_2,
                 can_be_an_upgraded_connection,
             ];
             books: [

@@ -138,6 +138,26 @@ pub async fn is_kept_while_it_is_small<A: App>() {
     shop.assert_charges(2);
 }
 
+/// HTTP/2 has no upgrades, so whoever is given one has nothing, and pays nothing.
+pub async fn cannot_be_an_upgraded_connection_by_http_2<A: App>() {
+    let upgrade = handler(|_| async {
+        let mut response = Response::new(body(""));
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        Ok(response)
+    });
+    let shop = Shop::builder()
+        .sell("/upgrade", |x402| x402.route("$0.01"), upgrade)
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/upgrade").await;
+    let ask = paying(get("/upgrade"), &payment);
+    let answer = shop.send_http2("shop.example", ask).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(answer.header(PAYMENT_RESPONSE), None);
+    shop.ledger.wait_for(Verb::Release, 1).await;
+    shop.assert_charges(0);
+}
+
 /// An upgrade is goods: it is paid for before it happens, and works.
 pub async fn can_be_an_upgraded_connection<A: App>() {
     let upgrade = handler(|mut request| async move {

@@ -1,7 +1,7 @@
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
-use actix_web::http::header::HeaderMap;
-use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
+use actix_web::http::{self as old, header::HeaderMap};
+use http::{HeaderName, HeaderValue, Method, Request, Uri, Version, header};
 use x402_tower::gate::{GateLayer, Visit};
 use x402_tower::price::{Head, Headers};
 use x402_tower::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
@@ -22,9 +22,12 @@ pub(crate) fn look(
     // HTTP/2 says it here instead of in `Host`.
     let authority = uri.authority().map(|authority| authority.as_str());
     let head = Head::new(request.method().as_str(), target, &lent).at(authority);
-    layer.look(&head, matches!(payload, Payload::None), || {
-        own(&head, headers)
-    })
+    let version = match request.version() {
+        old::Version::HTTP_2 => Version::HTTP_2,
+        _ => Version::HTTP_11,
+    };
+    let is_empty = matches!(payload, Payload::None);
+    layer.look(&head, is_empty, version, || own(&head, headers))
 }
 
 struct Lent<'a> {

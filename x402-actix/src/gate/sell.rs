@@ -3,7 +3,6 @@ use std::future::Future;
 
 use actix_web::dev::{Payload, ServiceResponse};
 use actix_web::error::{ErrorInternalServerError, InternalError};
-use actix_web::http::{StatusCode, Version};
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use http::Response;
 use x402_tower::Payment;
@@ -72,7 +71,7 @@ where
     if let Some(payment) = payment {
         leave(payment, &request);
     }
-    match serve(request, payload(body)).await.and_then(possible) {
+    match serve(request, payload(body)).await {
         Ok(answer) => {
             let (request, answer) = answer.into_parts();
             let (response, head) = unpack(answer);
@@ -96,15 +95,6 @@ fn leave(payment: Payment, request: &HttpRequest) {
         extensions.insert(meter.clone());
     }
     extensions.insert(payment);
-}
-
-/// HTTP/2 has no upgrades. A client that is given one takes the whole connection for broken.
-fn possible(answer: ServiceResponse) -> Result<ServiceResponse, Error> {
-    let is_upgrade = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if is_upgrade && answer.request().version() == Version::HTTP_2 {
-        return Err(ErrorInternalServerError("HTTP/2 has no upgrades"));
-    }
-    Ok(answer)
 }
 
 fn is_failure(error: &Error) -> bool {

@@ -3,7 +3,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response, request};
+use http::{Request, Response, StatusCode, Version, request};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -16,6 +16,7 @@ use crate::checkout::{
     Admission, Asked, BodyProblem, Paid, Paying, Payment, Reply, Sale, Seen, Tally, ask,
 };
 use crate::ledger::{BodyDigest, KeptAnswer};
+use crate::log;
 use crate::settlement::{Answered, Settling, admit, settle};
 
 pin_project! {
@@ -26,6 +27,8 @@ pin_project! {
     {
         #[pin]
         state: State<S, B, S::Future, RB>,
+        // Whether the connection can be something else from then on.
+        upgrades: bool,
     }
 }
 
@@ -83,33 +86,38 @@ where
     pub(super) fn reply(reply: Reply) -> Self {
         Self {
             state: State::answer(ours(reply)),
+            upgrades: true,
         }
     }
 
     pub(super) const fn free(future: S::Future) -> Self {
         Self {
             state: State::Free { future },
+            upgrades: true,
         }
     }
 
     pub(super) const fn preflight(future: S::Future) -> Self {
         Self {
             state: State::Preflight { future },
+            upgrades: true,
         }
     }
 
     pub(super) fn price(ready: S, request: Request<RequestBody<B>>, asked: Asked) -> Self {
         Self {
             state: State::admit(ready, request, Box::pin(ask(asked))),
+            upgrades: true,
         }
     }
 
     pub(super) fn pay(ready: S, request: Request<RequestBody<B>>, paying: Box<Paying>) -> Self {
+        let upgrades = request.version() < Version::HTTP_2;
         let state = match paying.binds_body() {
             Some(most) => State::read(ready, request, paying, Why::Bind, Until::End { most }),
             None => State::admit(ready, request, Box::pin(admit(paying))),
         };
-        Self { state }
+        Self { state, upgrades }
     }
 }
 
@@ -295,7 +303,8 @@ where
     type Output = Result<Response<ResponseBody<RB>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let this = self.project();
+        let (mut state, upgrades) = (this.state, *this.upgrades);
         loop {
             // What a state holds is taken out only when it is left, so a missing piece means that it has been left.
             let next = match state.as_mut().project() {
@@ -336,6 +345,7 @@ where
                     };
                     match response {
                         Ok(response) => {
+                            let response = possible(response, upgrades);
                             State::after_answer(judge_sale(response, sale, seen.clone()))
                         }
                         Err(error) => {
@@ -350,7 +360,7 @@ where
                     let Some(paid) = paid.take() else {
                         return polled_too_often();
                     };
-                    State::after_answer(judge_paid(response, *paid))
+                    State::after_answer(judge_paid(possible(response, upgrades), *paid))
                 }
                 StateProjection::Capture { capture, sold } => {
                     let captured = ready!(capture.poll(cx));
@@ -387,6 +397,15 @@ where
             state.set(next);
         }
     }
+}
+
+/// HTTP/2 has no upgrades. A client that is given one takes it for nothing, if not the whole connection for broken.
+fn possible<RB>(mut response: Response<RB>, upgrades: bool) -> Response<RB> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS && !upgrades {
+        log::error!("a handler has answered a request of HTTP/2 with an upgrade");
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    response
 }
 
 /// A future that has answered has nothing more to say; nothing is ever given out twice.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::task::{Context, Poll};
 
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response, Version};
 use http_body::Body;
 use tower_service::Service;
 
@@ -16,16 +16,19 @@ use crate::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
 /// A request that a gate has looked at, and has not let through yet.
 pub struct Visit {
     arrival: Arrival,
+    version: Version,
 }
 
 impl GateLayer {
     /// Looks at a request of another framework, payment headers and all.
     ///
-    /// `own` is asked for the whole head if the price depends on it. If there is none, nothing is sold.
+    /// `version` is that of HTTP. `own` is asked for the whole head if the price depends on it. If there is none, nothing is
+    /// sold.
     pub fn look(
         &self,
         head: &Head<'_>,
         body_is_empty: bool,
+        version: Version,
         own: impl FnOnce() -> Option<Request<()>>,
     ) -> Visit {
         let others = Others(head.headers());
@@ -37,7 +40,7 @@ impl GateLayer {
         };
         let head = head.with_headers(&others);
         let arrival = arrive(self.policy(), &head, others.brought(), body_is_empty, own);
-        Visit { arrival }
+        Visit { arrival, version }
     }
 }
 
@@ -56,7 +59,8 @@ impl Visit {
         B: Body,
         RB: Body,
     {
-        let request = Request::new(RequestBody::new(body));
+        let mut request = Request::new(RequestBody::new(body));
+        *request.version_mut() = self.version;
         let mut inside = Function(serve);
         match self.arrival {
             Arrival::Free => ResponseFuture::free(inside.call(request)),
