@@ -105,6 +105,7 @@ macro_rules! behaviours {
                 are_served_after_a_reset,
                 are_served_in_version_1,
                 are_served_after_a_timeout,
+                are_served_after_leaving_at_its_beginning,
                 are_served_after_503,
                 are_served_though_they_have_nothing_left,
                 are_the_only_ones_to_be_served,

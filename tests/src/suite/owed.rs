@@ -121,6 +121,39 @@ pub async fn are_served_after_a_timeout<A: App>() {
     shop.assert_charges(1);
 }
 
+/// The same if the client left before the ledger had answered that the settlement may begin.
+pub async fn are_served_after_leaving_at_its_beginning<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let delay = Duration::from_secs(7);
+    shop.facilitator.on(Endpoint::Settle, [Fault::Delay(delay)]);
+    shop.ledger.hold(Verb::Begin);
+    let connection = Connection::open(shop.address(), &paying(get("/goods"), &payment)).await;
+    shop.ledger.wait_for(Verb::Begin, 1).await;
+    connection.hang_up();
+    shop.ledger.wait_for(Verb::Abandon, 1).await;
+    shop.ledger.let_go();
+    shop.clock.sleeper_for(delay).await;
+
+    let payment = shop.pay(&buyer, "/goods").await;
+    let second = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    shop.clock.sleeper_for(Duration::from_millis(500)).await;
+    shop.clock.advance(delay);
+    let answer = second.await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    assert_eq!(
+        answer.receipt().transaction,
+        shop.transfers()[0].transaction
+    );
+    assert_eq!(shop.facilitator.calls().settle, 1);
+    shop.assert_charges(1);
+}
+
 /// A client that was told 503 signs anew, and is told so again until the outcome is known.
 pub async fn are_served_after_503<A: App>() {
     let kitchen = Kitchen::open();

@@ -207,6 +207,10 @@ impl Judge<'_> {
                 && order.is_none_or(|order| self.asking(claimed_by).order == order)
                 && match other.stand {
                     Stand::Parked | Stand::Settling { abandoned: true } => true,
+                    // The ledger may not have heard that they left. It hears nothing more of it then.
+                    Stand::Settling { abandoned: false } => {
+                        self.requests[claimed_by].end == Some(End::HungUp)
+                    }
                     Stand::Settled {
                         delivery: Delivery::Undelivered,
                         ..

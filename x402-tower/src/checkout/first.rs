@@ -63,7 +63,11 @@ pub(super) async fn claim(
                 continue;
             }
             // This process attends to it, and lives.
-            Taken::Owed(older) | Taken::Attended(older, _) if till.attendance.has(&older) => older,
+            Taken::Owed(older) | Taken::Attended(older, _)
+                if till.attendance.has(&older, till.now()) =>
+            {
+                older
+            }
             // The buyer signs anew for what was paid for and not delivered, or may have been. Anybody can say that.
             Taken::Owed(_) | Taken::Attended(..) if !payer_proved => {
                 match Box::pin(verify(till, &good.call, expected)).await {

@@ -122,7 +122,8 @@ impl Payer<'_> {
                 .await
                 .map_err(|error| unavailable(&error))?;
             let is_in_flight = |found: &Found| {
-                matches!(found.standing, Standing::InFlight) || till.attendance.has(&identity.key)
+                matches!(found.standing, Standing::InFlight)
+                    || till.attendance.has(&identity.key, till.now())
             };
             if !found.as_ref().is_some_and(is_in_flight) {
                 return Ok(found);

@@ -56,7 +56,7 @@ pub(super) async fn rerun(
     delivered: bool,
 ) -> Result<Again, LedgerError> {
     // If this process is at it, a ledger that says otherwise has not heard from it for a while.
-    if till.attendance.has(&key) {
+    if till.attendance.has(&key, till.now()) {
         return Ok(Again::Busy);
     }
     let at = Arc::clone(till);
@@ -71,7 +71,7 @@ async fn rerun_for(till: Arc<Till>, key: Key, delivered: bool) -> Result<Again, 
     let most = till.limits.reruns;
     Ok(match till.ledger.rerun(&key, most, delivered).await? {
         Rerun::Granted(token) => {
-            till.attendance.begin(token);
+            till.attendance.begin_to_answer(token);
             Again::Granted(Box::new(Handover::new(till, token)))
         }
         Rerun::Busy => Again::Busy,

@@ -27,8 +27,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    pub(super) fn new(till: Arc<Till>, token: Token, job: Job) -> Self {
-        till.attendance.begin(token);
+    pub(super) const fn new(till: Arc<Till>, token: Token, job: Job) -> Self {
         Self {
             till,
             token: Some(token),
@@ -79,6 +78,7 @@ impl Attempt {
             intent: self.intent(),
             receipt,
         });
+        till.attendance.goes_on_to_answer(&token);
         let handover = Handover::new(Arc::clone(till), token);
         let handover = match till.ledger.commit(&token, &settled).await {
             Ok(Fenced::Done) => handover,
@@ -195,7 +195,7 @@ fn commit_later(till: &Arc<Till>, token: Token, settled: Settled) -> oneshot::Se
             till.attendance.end(&token);
             return;
         };
-        till.attendance.begin(token);
+        till.attendance.begin_to_answer(token);
         till.flights.wake(token.key());
         if let Ok(handed) = how.await {
             deliver(&till, token, handed).await;

@@ -17,14 +17,36 @@ pub(crate) struct Attendance(Mutex<SpreadMap<Key, Attended>>);
 #[derive(Debug)]
 struct Attended {
     token: Token,
+    /// When somebody else may have taken it over, if that can be.
+    until: Option<Duration>,
     /// Most are over before anybody has to be told.
     lasts: bool,
 }
 
 impl Attendance {
-    pub(crate) fn begin(&self, token: Token) {
+    /// This process settles a payment, and may lose it at that time.
+    pub(super) fn begin_to_settle(&self, token: Token, until: Duration) {
+        self.put(token, Some(until));
+    }
+
+    /// This process gives the answer to a payment, and knows best how that ends.
+    pub(crate) fn begin_to_answer(&self, token: Token) {
+        self.put(token, None);
+    }
+
+    /// What this process has settled it answers, unless nobody waits for that any more.
+    pub(super) fn goes_on_to_answer(&self, token: &Token) {
+        if let Some(attended) = self.lock().get_mut(token.key())
+            && attended.token.fence() == token.fence()
+        {
+            attended.until = None;
+        }
+    }
+
+    fn put(&self, token: Token, until: Option<Duration>) {
         let attended = Attended {
             token,
+            until,
             lasts: false,
         };
         self.lock().insert(*token.key(), attended);
@@ -40,8 +62,10 @@ impl Attendance {
         }
     }
 
-    pub(crate) fn has(&self, key: &Key) -> bool {
-        self.lock().contains_key(key)
+    pub(crate) fn has(&self, key: &Key, now: Duration) -> bool {
+        let all = self.lock();
+        let attended = all.get(key);
+        attended.is_some_and(|attended| attended.until.is_none_or(|until| now < until))
     }
 
     /// What was here already when this was asked last.
@@ -87,23 +111,32 @@ mod tests {
     use super::*;
 
     const KEY: Key = Key::from_bytes([1; 32]);
+    const NOW: Duration = Duration::from_secs(1_790_000_000);
 
     #[test]
     fn only_what_lasts_is_told() {
         let attendance = Attendance::default();
-        attendance.begin(Token::new(KEY, 1));
-        assert!(attendance.has(&KEY) && attendance.lasting().is_empty());
+        attendance.begin_to_answer(Token::new(KEY, 1));
+        assert!(attendance.has(&KEY, NOW) && attendance.lasting().is_empty());
         assert_eq!(attendance.lasting(), [Token::new(KEY, 1)]);
         attendance.end(&Token::new(KEY, 1));
-        assert!(!attendance.has(&KEY) && attendance.lasting().is_empty());
+        assert!(!attendance.has(&KEY, NOW) && attendance.lasting().is_empty());
     }
 
     #[test]
     fn what_somebody_else_here_has_taken_over_goes_on() {
         let attendance = Attendance::default();
-        attendance.begin(Token::new(KEY, 1));
-        attendance.begin(Token::new(KEY, 2));
+        attendance.begin_to_answer(Token::new(KEY, 1));
+        attendance.begin_to_answer(Token::new(KEY, 2));
         attendance.end(&Token::new(KEY, 1));
-        assert!(attendance.has(&KEY));
+        assert!(attendance.has(&KEY, NOW));
+    }
+
+    #[test]
+    fn what_somebody_else_may_have_is_not_known_here() {
+        let attendance = Attendance::default();
+        attendance.begin_to_settle(Token::new(KEY, 1), NOW);
+        assert!(!attendance.has(&KEY, NOW));
+        assert!(attendance.has(&KEY, NOW - Duration::from_nanos(1)));
     }
 }

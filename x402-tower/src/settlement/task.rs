@@ -17,7 +17,7 @@ use crate::ledger::{Delivery, Fenced, Ledger as _, Receipt, Release, Token};
 use crate::log::{self, Chain};
 use crate::scheme::Flaw;
 use crate::telemetry::Event;
-use crate::till::Till;
+use crate::till::{Limits, Till};
 
 /// The money has moved, and its answer may go out. Only a settlement can make one.
 #[derive(Debug)]
@@ -56,6 +56,9 @@ pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
     let token = claim.token();
     let (charge, seat) = Charge::new(&paying.asked.policy, verified, claim, good, answered);
     let task = till.tasks.begin();
+    // Before anybody can leave: whoever has left attends to nothing any more, however far it has come.
+    till.attendance
+        .begin_to_settle(token, till.now() + lease(&till.limits));
     let settling = async move {
         let refusal = match run(&paying.asked.policy.till, charge).await {
             Ok(charged) => return Ok(charged),
@@ -152,7 +155,7 @@ impl fmt::Debug for Settling {
 
 /// What happens rarely is boxed, so that it takes no room in what happens always.
 async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
-    let lease = till.limits.outcome + till.limits.settle * 2 + LEASE_MARGIN;
+    let lease = lease(&till.limits);
     let lease_ends = till.now() + lease;
     let mut attempt = begin(till, charge, lease).await?;
     let deadline = till.now() + till.limits.outcome;
@@ -212,7 +215,10 @@ async fn begin(till: &Arc<Till>, charge: Charge, lease: Duration) -> Result<Atte
     let begun = till.ledger.begin_settlement(&token, &job.parked, lease);
     match begun.await {
         Ok(Fenced::Done) => Ok(Attempt::new(Arc::clone(till), token, job)),
-        Ok(Fenced::Lost) => Err(Refusal::InFlight),
+        Ok(Fenced::Lost) => {
+            till.attendance.end(&token);
+            Err(Refusal::InFlight)
+        }
         Err(error) => {
             log::error!("a settlement could not be written down before it begins"; error = Chain(&error));
             Box::pin(release(till, token, Release::Answered)).await;
@@ -223,4 +229,9 @@ async fn begin(till: &Arc<Till>, charge: Charge, lease: Duration) -> Result<Atte
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// For how long a settlement is this request's.
+fn lease(limits: &Limits) -> Duration {
+    limits.outcome + limits.settle * 2 + LEASE_MARGIN
+}
+
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
