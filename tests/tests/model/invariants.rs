@@ -251,7 +251,11 @@ impl Judge<'_> {
             ));
         }
         if let Verb::Claim { request, until } = verb {
-            let (owed, index) = (self.owed_before(payment, Some(request)), self.index);
+            let mut owed = self.owed_before(payment, Some(request));
+            // What somebody was attending to when the request came, it has passed by.
+            let sent = self.requests[request].sent;
+            owed.retain(|older| self.payments[*older].since < sent);
+            let index = self.index;
             let payment = &mut self.payments[payment];
             payment.owed_before = owed;
             payment.claimed_by = Some(request);
@@ -582,6 +586,7 @@ impl Judge<'_> {
             // Everybody has been answered by now, so nobody is at work on it.
             Stand::Claimed
                 if payment.claimed_at > self.crashed
+                    && request.sent_at < payment.claimed_until
                     && !self.world.has_outages()
                     && !self.is_cut_off(payment) =>
             {
