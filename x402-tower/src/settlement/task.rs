@@ -123,6 +123,8 @@ impl Drop for Settling {
     fn drop(&mut self) {
         if let Some(running) = self.0.take() {
             let home = running.till.home.clone();
+            // At once: whoever comes before the ledger knows must not take it for attended here.
+            running.till.attendance.end(&running.token);
             drop(home.spawn(running.go_on()));
         }
     }
@@ -137,7 +139,6 @@ impl Running {
             token,
         } = self;
         // Whatever it brings is owed from now on.
-        till.attendance.end(&token);
         if let Err(error) = till.ledger.abandon(&token).await {
             log::warning!("a buyer left, and it could not be noted"; error = Chain(&error), key = token.key());
         }
