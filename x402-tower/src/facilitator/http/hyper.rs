@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower_service::Service as _;
 
 use super::pool::{Broken, Connection, Pool};
-use super::transport::{Transport, TransportError, too_large};
+use super::transport::{PING, Transport, TransportError, too_large};
 use crate::facilitator::FacilitatorError;
 use crate::pieces::Pieces;
 
@@ -60,6 +60,8 @@ impl HyperTransport {
         if stream.connected().is_negotiated_h2() {
             let (sender, connection) = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
+                .keep_alive_interval(PING)
+                .keep_alive_timeout(PING)
                 .handshake(stream)
                 .await
                 .map_err(FacilitatorError::not_sent)?;

@@ -6,7 +6,7 @@ use ::reqwest::{Client, Url, redirect};
 use bytes::Bytes;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::transport::{Transport, TransportError, too_large};
+use super::transport::{PING, Transport, TransportError, too_large};
 use crate::facilitator::FacilitatorError;
 use crate::pieces::Pieces;
 
@@ -35,6 +35,8 @@ impl ReqwestTransport {
             .no_proxy()
             .connect_timeout(Duration::from_secs(5))
             .tcp_nodelay(true)
+            .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(PING)
             .user_agent(concat!("x402-tower/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(TransportError::new)?;

@@ -1,6 +1,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
+#[cfg(any(feature = "reqwest", feature = "hyper"))]
+use std::time::Duration;
 
 use ::http::{Request, Response};
 use bytes::Bytes;
@@ -49,3 +51,8 @@ impl StdError for TransportError {
 pub(super) fn too_large(most: usize) -> FacilitatorError {
     FacilitatorError::unreadable(format!("the answer is larger than {most} bytes"))
 }
+
+/// How long a connection that many calls share may be silent while it is waited for. Without that a network that swallows
+/// everything takes all calls with it, one after the other.
+#[cfg(any(feature = "reqwest", feature = "hyper"))]
+pub(super) const PING: Duration = Duration::from_secs(5);
