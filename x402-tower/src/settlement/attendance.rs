@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::ledger::{Ledger as _, Token};
+use crate::clock::{Elapsed, timeout};
+use crate::ledger::{ATTENDED_FOR, Ledger as _, Token};
 use crate::log::{self, Chain};
 use crate::scheme::Key;
 use crate::spread::SpreadMap;
@@ -64,13 +65,13 @@ impl Attendance {
 
     pub(crate) fn has(&self, key: &Key, now: Duration) -> bool {
         let all = self.lock();
-        let attended = all.get(key);
-        attended.is_some_and(|attended| attended.until.is_none_or(|until| now < until))
+        all.get(key).is_some_and(|attended| attended.is_ours(now))
     }
 
-    /// What was here already when this was asked last.
-    fn lasting(&self) -> Vec<Token> {
+    /// What was here already when this was asked last. What somebody else may have by now is forgotten.
+    fn lasting(&self, now: Duration) -> Vec<Token> {
         let mut all = self.lock();
+        all.retain(|_, attended| attended.is_ours(now));
         let lasted = |attended: &mut Attended| {
             std::mem::replace(&mut attended.lasts, true).then_some(attended.token)
         };
@@ -79,6 +80,12 @@ impl Attendance {
 
     fn lock(&self) -> MutexGuard<'_, SpreadMap<Key, Attended>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Attended {
+    fn is_ours(&self, now: Duration) -> bool {
+        self.until.is_none_or(|until| now < until)
     }
 }
 
@@ -92,12 +99,17 @@ pub(crate) fn start(till: &Arc<Till>) {
             let Some(till) = weak.upgrade() else {
                 return;
             };
-            let tokens = till.attendance.lasting();
+            let tokens = till.attendance.lasting(till.now());
             if tokens.is_empty() {
                 continue;
             }
-            if let Err(error) = till.ledger.attend(&tokens).await {
-                log::warning!("the ledger does not hear who attends to payments"; error = Chain(&error));
+            // A ledger that does not answer is told again: it may have forgotten whom it has heard.
+            match timeout(&*clock, ATTENDED_FOR, till.ledger.attend(&tokens)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    log::warning!("the ledger does not hear who attends to payments"; error = Chain(&error));
+                }
+                Err(Elapsed) => log::warning!("the ledger does not answer who attends to payments"),
             }
         }
     }));
@@ -117,10 +129,10 @@ mod tests {
     fn only_what_lasts_is_told() {
         let attendance = Attendance::default();
         attendance.begin_to_answer(Token::new(KEY, 1));
-        assert!(attendance.has(&KEY, NOW) && attendance.lasting().is_empty());
-        assert_eq!(attendance.lasting(), [Token::new(KEY, 1)]);
+        assert!(attendance.has(&KEY, NOW) && attendance.lasting(NOW).is_empty());
+        assert_eq!(attendance.lasting(NOW), [Token::new(KEY, 1)]);
         attendance.end(&Token::new(KEY, 1));
-        assert!(!attendance.has(&KEY, NOW) && attendance.lasting().is_empty());
+        assert!(!attendance.has(&KEY, NOW) && attendance.lasting(NOW).is_empty());
     }
 
     #[test]
@@ -136,7 +148,10 @@ mod tests {
     fn what_somebody_else_may_have_is_not_known_here() {
         let attendance = Attendance::default();
         attendance.begin_to_settle(Token::new(KEY, 1), NOW);
-        assert!(!attendance.has(&KEY, NOW));
-        assert!(attendance.has(&KEY, NOW - Duration::from_nanos(1)));
+        let before = NOW - Duration::from_nanos(1);
+        assert!(attendance.has(&KEY, before) && !attendance.has(&KEY, NOW));
+        assert!(attendance.lasting(before).is_empty());
+        assert_eq!(attendance.lasting(before).len(), 1);
+        assert!(attendance.lasting(NOW).is_empty() && attendance.lock().is_empty());
     }
 }

@@ -228,11 +228,11 @@ async fn begin(till: &Arc<Till>, charge: Charge, lease: Duration) -> Result<Atte
     }
 }
 
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LAST_PAUSE: Duration = Duration::from_secs(5);
 /// For how long a settlement is this request's.
 fn lease(limits: &Limits) -> Duration {
     limits.outcome + limits.settle * 2 + LEASE_MARGIN
 }
 
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
