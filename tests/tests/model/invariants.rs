@@ -94,6 +94,8 @@ struct Payment {
     begun_by: Option<usize>,
     /// What was owed when it was claimed, that should have gone before.
     owed_before: Vec<usize>,
+    /// The request that it has paid a run for, if it was not the one that has claimed it.
+    ran_for: Option<usize>,
     charge: Option<String>,
     charged_since_claim: bool,
     aborted: usize,
@@ -199,12 +201,13 @@ impl Judge<'_> {
         let order = request.map(|request| self.asking(request).order);
         let owed = |(number, other): &(usize, &Payment)| {
             let older = &self.world.payments[*number];
-            let Some(claimed_by) = other.claimed_by else {
+            let (Some(claimed_by), ran_for) = (other.claimed_by, other.ran_for) else {
                 return false;
             };
             *number != payment
                 && (older.buyer, older.spot) == (signed.buyer, signed.spot)
-                && order.is_none_or(|order| self.asking(claimed_by).order == order)
+                && order
+                    .is_none_or(|order| self.asking(ran_for.unwrap_or(claimed_by)).order == order)
                 && match other.stand {
                     Stand::Parked | Stand::Settling { abandoned: true } => true,
                     // The ledger may not have heard that they left. It hears nothing more of it then.
@@ -370,6 +373,7 @@ impl Judge<'_> {
                 Some(paid) => {
                     let most = MOST_RERUNS + usize::from(self.world.payments[paid].spot.before);
                     self.payments[paid].paid_runs += 1;
+                    self.payments[paid].ran_for = Some(request);
                     if self.payments[paid].paid_runs > most {
                         self.breaks(format_args!("too many runs for payment {paid}"));
                     }
