@@ -16,8 +16,8 @@ use x402_tower::{Builder, RouteBuilder, X402};
 
 use crate::buyer::{get, paying};
 use crate::{
-    Answer, App, Buyer, Challenge, Handler, Route, Running, Spy, Verb, body, handler, send,
-    send_http2,
+    Answer, App, Buyer, Challenge, Handler, Kitchen, Route, Running, Spy, Verb, body, handler,
+    send, send_http2,
 };
 
 /// A seller on some network, with routes, a facilitator and a ledger that are looked at, and a clock that stands still.
@@ -145,6 +145,14 @@ impl Shop {
     pub async fn simple<A: App>() -> Self {
         Self::builder()
             .sell("/goods", |x402| x402.route("$0.01"), goods())
+            .open::<A>()
+            .await
+    }
+
+    /// The same, where this kitchen makes the goods.
+    pub async fn with<A: App>(kitchen: &Kitchen) -> Self {
+        Self::builder()
+            .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
             .open::<A>()
             .await
     }

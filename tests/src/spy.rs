@@ -274,7 +274,7 @@ impl Ledger for Spy {
         self.check().await?;
         self.trouble(Verb::Attend)?;
         self.0.ledger.attend(tokens).await?;
-        self.note(Verb::Attend);
+        self.answer(Verb::Attend).await;
         Ok(())
     }
 

@@ -46,10 +46,7 @@ pub async fn that_are_full_take_no_more<A: App>() {
 /// A ledger that does not answer is not taken for one that agrees.
 pub async fn that_are_down_let_nothing_through<A: App>() {
     let kitchen = Kitchen::open();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let payment = shop.pay(&shop.buyer(1), "/goods").await;
     shop.ledger.break_down(true);
     let answer = shop.send(paying(get("/goods"), &payment)).await;
@@ -76,10 +73,7 @@ pub async fn that_are_down_let_nothing_through<A: App>() {
 /// A ledger that goes down while the handler works: nothing is charged that could not be written down before.
 pub async fn that_go_down_stop_settlements<A: App>() {
     let kitchen = Kitchen::waiting();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let payment = shop.pay(&shop.buyer(1), "/goods").await;
     let sending = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
     kitchen.wait_started(1).await;
@@ -98,10 +92,7 @@ pub async fn that_go_down_stop_settlements<A: App>() {
 /// Nothing was sent before it was written down, so the payment is as good as before.
 pub async fn that_cannot_begin_give_the_payment_back<A: App>() {
     let kitchen = Kitchen::open();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let payment = shop.pay(&shop.buyer(1), "/goods").await;
     shop.ledger.fail(Verb::Begin, 1);
     let answer = shop.send(paying(get("/goods"), &payment)).await;
@@ -138,10 +129,7 @@ pub async fn that_gave_a_payment_to_somebody_else<A: App>() {
 /// Money that has moved is served for, though it could not be written down yet.
 pub async fn that_cannot_commit_learn_it_later<A: App>() {
     let kitchen = Kitchen::open();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let payment = shop.pay(&shop.buyer(1), "/goods").await;
     shop.ledger.fail(Verb::Commit, 2);
     let answer = shop.send(paying(get("/goods"), &payment)).await;
@@ -166,10 +154,7 @@ pub async fn that_cannot_commit_learn_it_later<A: App>() {
 /// been served. Whoever has served it knows better.
 pub async fn that_cannot_commit_for_long_believe_who_has_delivered<A: App>() {
     let kitchen = Kitchen::open();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let buyer = shop.buyer(1);
     let payment = shop.pay(&buyer, "/goods").await;
     // 1 and 2 and 4 seconds and so on: more than the lease of 110.
@@ -199,10 +184,7 @@ pub async fn that_cannot_commit_for_long_believe_who_has_delivered<A: App>() {
 /// Draining takes no more payments, and waits for those that are on their way.
 pub async fn are_closed_by_draining<A: App>() {
     let kitchen = Kitchen::waiting();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let buyer = shop.buyer(1);
     let payment = shop.pay(&buyer, "/goods").await;
     let sending = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
@@ -225,10 +207,7 @@ pub async fn are_closed_by_draining<A: App>() {
 /// Draining says what it could not wait for, and what is not known.
 pub async fn that_are_open_are_told_by_draining<A: App>() {
     let kitchen = Kitchen::open();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let buyer = shop.buyer(1);
     shop.facilitator
         .always_on(Endpoint::Settle, Some(Fault::LoseRequest));

@@ -85,10 +85,7 @@ pub async fn says_what_it_costs_in_both_versions<A: App>() {
 /// No two challenges share a reference, and an unpaid request costs the handler and the facilitator nothing.
 pub async fn is_made_anew_and_asks_nobody<A: App>() {
     let kitchen = Kitchen::open();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let mut references = std::collections::HashSet::new();
     for _ in 0..20 {
         let challenge = shop.challenge("/goods").await;

@@ -19,10 +19,7 @@ pub async fn two_hundred_are_one<A: App>() {
 
 async fn many_are_one<A: App>(many: usize) {
     let kitchen = Kitchen::waiting();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let payment = shop.pay(&shop.buyer(1), "/goods").await;
     let sending = (0..many)
         .map(|_| tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment))));
@@ -42,10 +39,7 @@ async fn many_are_one<A: App>(many: usize) {
 /// Without a reference nobody can show to have paid, so only one of many gets the goods.
 pub async fn only_one_is_served_without_a_reference<A: App>() {
     let kitchen = Kitchen::waiting();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let payment = shop.buyer(1).pay_v1(&shop.challenge("/goods").await);
     let sending: Vec<_> = (0..20)
         .map(|_| {
@@ -174,10 +168,7 @@ pub async fn waiting_is_bounded<A: App>() {
 /// The same payment for something else is refused at once, while the first is at work and after.
 pub async fn another_request_does_not_wait<A: App>() {
     let kitchen = Kitchen::waiting();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let payment = shop.pay(&shop.buyer(1), "/goods").await;
     let first = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
     kitchen.wait_started(1).await;

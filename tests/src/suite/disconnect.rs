@@ -19,10 +19,7 @@ use crate::{App, Connection, Kitchen, Shop, TestBody, Verb, handler, pieces};
 /// Nothing has happened yet, so the payment is as good as before.
 pub async fn while_the_payment_is_verified<A: App>() {
     let kitchen = Kitchen::open();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let payment = shop.pay(&shop.buyer(1), "/goods").await;
     shop.facilitator.on(Endpoint::Verify, [Fault::Hang]);
     let connection = Connection::open(shop.address(), &paying(get("/goods"), &payment)).await;
@@ -40,10 +37,7 @@ pub async fn while_the_payment_is_verified<A: App>() {
 /// The work is dropped and nothing is charged; whoever does that again and again is sent away.
 pub async fn while_the_handler_works<A: App>() {
     let kitchen = Kitchen::waiting();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let buyer = shop.buyer(1);
     let payment = shop.pay(&buyer, "/goods").await;
     for run in 1..=3 {
@@ -244,10 +238,7 @@ pub async fn while_the_ledger_answers<A: App>() {
 /// Whoever waits for another request with the same payment may leave as well.
 pub async fn while_waiting_for_another<A: App>() {
     let kitchen = Kitchen::waiting();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let payment = shop.pay(&shop.buyer(1), "/goods").await;
     let first = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
     kitchen.wait_started(1).await;

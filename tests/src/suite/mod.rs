@@ -90,6 +90,10 @@ macro_rules! behaviours {
                 say_that_they_serve_again,
                 do_not_wait_for_other_orders,
                 wait_for_payers_only,
+                forget_whoever_does_not_wait,
+                charge_nothing_without_a_ledger,
+                sell_once_to_whoever_asks_twice,
+                say_again_what_was_not_answered,
             ];
             disconnect: [
                 while_the_payment_is_verified,

@@ -94,10 +94,7 @@ pub async fn are_served_in_version_1<A: App>() {
 /// A client that times out signs anew while its first payment is still on its way.
 pub async fn are_served_after_a_timeout<A: App>() {
     let kitchen = Kitchen::open();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let buyer = shop.buyer(1);
     let payment = shop.pay(&buyer, "/goods").await;
     let delay = Duration::from_secs(7);
@@ -124,10 +121,7 @@ pub async fn are_served_after_a_timeout<A: App>() {
 /// The same if the client left before the ledger had answered that the settlement may begin.
 pub async fn are_served_after_leaving_at_its_beginning<A: App>() {
     let kitchen = Kitchen::open();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let buyer = shop.buyer(1);
     let payment = shop.pay(&buyer, "/goods").await;
     let delay = Duration::from_secs(7);
@@ -157,10 +151,7 @@ pub async fn are_served_after_leaving_at_its_beginning<A: App>() {
 /// A client that was told 503 signs anew, and is told so again until the outcome is known.
 pub async fn are_served_after_503<A: App>() {
     let kitchen = Kitchen::open();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let buyer = shop.buyer(1);
     let payment = shop.pay(&buyer, "/goods").await;
     shop.facilitator.on(Endpoint::Settle, [Fault::Pending(8)]);

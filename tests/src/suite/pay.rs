@@ -543,10 +543,7 @@ pub async fn gives_nothing_out_if_refused<A: App>() {
 /// A payment that is known to be too short to be served and settled is not begun with.
 pub async fn wants_time_to_serve_and_settle<A: App>() {
     let kitchen = Kitchen::waiting();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let buyer = shop.buyer(1);
     let payment = shop.pay(&buyer, "/goods").await;
     shop.clock.advance(std::time::Duration::from_secs(235));

@@ -199,10 +199,7 @@ pub async fn gets_the_kept_answer<A: App>() {
 /// Everything that was signed is public once it is settled, so it shows nothing; the reference never was.
 pub async fn gets_nothing_without_the_reference<A: App>() {
     let kitchen = Kitchen::open();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let payment = shop.buyer(1).payment(&shop.challenge("/goods").await);
     let first = shop.send(paying(get("/goods"), &encode(&payment))).await;
     assert_eq!(first.status, StatusCode::OK);

@@ -9,6 +9,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use x402_tower::facilitator::Endpoint;
+use x402_tower::ledger::ATTENDED_FOR;
 use x402_tower::local::Fault;
 use x402_tower::proto::header::PAYMENT_REQUIRED;
 
@@ -69,6 +70,19 @@ async fn in_time(shop: &Shop, request: Request<Bytes>) -> Answer {
         tokio::select! {
             answer = &mut sending => return answer.unwrap(),
             () = shop.clock.sleeper_for(pause) => shop.clock.advance(pause),
+        }
+    }
+}
+
+/// Lets so much time pass that whoever waits for the other server knows that it lives, which says so all the while.
+async fn wait_for_a_word(living: &Shop, waiting: usize) {
+    let (pause, beat) = (Duration::from_millis(500), Duration::from_millis(1300));
+    for step in 1..=10 {
+        living.clock.sleepers_for(pause, waiting).await;
+        living.clock.advance(pause);
+        if step % 3 == 0 {
+            living.clock.sleepers_for(beat, 2).await;
+            assert_eq!(living.ledger.count(Verb::Attend), step / 3 - 1);
         }
     }
 }
@@ -139,17 +153,7 @@ pub async fn sell_once_more_beside_one_that_lives<A: App>() {
     let payment = one.pay(&buyer, "/goods").await;
     let sending = crate::send(other.address(), paying(get("/goods"), &payment));
     let sending = tokio::spawn(sending);
-    for step in 1..=10 {
-        let pause = Duration::from_millis(500);
-        one.clock.sleeper_for(pause).await;
-        one.clock.advance(pause);
-        // As long as it lives it says so.
-        if step % 3 == 0 {
-            let beat = Duration::from_millis(1300);
-            one.clock.sleepers_for(beat, 2).await;
-            assert_eq!(one.ledger.count(Verb::Attend), step / 3 - 1);
-        }
-    }
+    wait_for_a_word(&one, 1).await;
     let answer = sending.await.unwrap();
     assert_eq!(
         (answer.status, answer.text()),
@@ -250,5 +254,101 @@ pub async fn wait_for_payers_only<A: App>() {
         Challenge::of(&other.send(ask).await).error(),
         "invalid_exact_evm_signature"
     );
+    connection.hang_up();
+}
+
+/// Whoever leaves while they wait for another server leaves nothing behind.
+pub async fn forget_whoever_does_not_wait<A: App>() {
+    let kitchen = Kitchen::open();
+    let (one, other) = open::<A>(&kitchen).await;
+    let buyer = one.buyer(1);
+    let connection = begin_to_read(&one, &buyer, get("/goods")).await;
+    one.ledger.die();
+    let payment = one.pay(&buyer, "/goods").await;
+    let waiting = Connection::open(other.address(), &paying(get("/goods"), &payment)).await;
+    let pause = Duration::from_millis(500);
+    other.clock.sleeper_for(pause).await;
+    waiting.hang_up();
+    // The same payment is good for the same again.
+    let answer = in_time(&other, paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (StatusCode::OK, "the goods, run 2")
+    );
+    assert_eq!(one.ledger.count(Verb::Claim), 1);
+    one.assert_charges(1);
+    connection.hang_up();
+}
+
+/// A ledger that goes down while somebody waits for another server lets nothing through.
+pub async fn charge_nothing_without_a_ledger<A: App>() {
+    let kitchen = Kitchen::open();
+    let (one, other) = open::<A>(&kitchen).await;
+    let buyer = one.buyer(1);
+    let connection = begin_to_read(&one, &buyer, get("/goods")).await;
+    one.ledger.die();
+    let payment = one.pay(&buyer, "/goods").await;
+    let sending = crate::send(other.address(), paying(get("/goods"), &payment));
+    let sending = tokio::spawn(sending);
+    let pause = Duration::from_millis(500);
+    other.clock.sleeper_for(pause).await;
+    other.ledger.break_down(true);
+    other.clock.advance(pause);
+    let answer = sending.await.unwrap();
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "payment_unavailable")
+    );
+    assert_eq!(kitchen.started(), 1);
+    one.assert_charges(1);
+    other.ledger.break_down(false);
+    let answer = in_time(&other, paying(get("/goods"), &payment)).await;
+    assert_eq!(answer.text(), "the goods, run 2");
+    one.assert_charges(1);
+    connection.hang_up();
+}
+
+/// The same payment twice, while another server has something of the same buyer in hand: one purchase, and its answer for
+/// both.
+pub async fn sell_once_to_whoever_asks_twice<A: App>() {
+    let kitchen = Kitchen::open();
+    let (one, other) = open::<A>(&kitchen).await;
+    let buyer = one.buyer(1);
+    let connection = begin_to_read(&one, &buyer, get("/goods")).await;
+    let payment = one.pay(&buyer, "/goods").await;
+    let ask = || crate::send(other.address(), paying(get("/goods"), &payment));
+    let asking = [tokio::spawn(ask()), tokio::spawn(ask())];
+    wait_for_a_word(&one, asking.len()).await;
+    for asking in asking {
+        let answer = asking.await.unwrap();
+        assert_eq!(
+            (answer.status, answer.text()),
+            (StatusCode::OK, "the goods, run 2")
+        );
+        assert_eq!(answer.receipt().transaction, one.transfers()[1].transaction);
+    }
+    one.assert_charges(2);
+    connection.hang_up();
+}
+
+/// A ledger that has not answered once is told again.
+pub async fn say_again_what_was_not_answered<A: App>() {
+    let kitchen = Kitchen::open();
+    let (one, _other) = open::<A>(&kitchen).await;
+    let buyer = one.buyer(1);
+    one.ledger.hold(Verb::Attend);
+    let connection = begin_to_read(&one, &buyer, get("/goods")).await;
+    let beat = Duration::from_millis(1300);
+    one.clock.sleepers_for(beat, 2).await;
+    one.clock.advance(beat);
+    one.clock.sleepers_for(beat, 2).await;
+    one.clock.advance(beat);
+    one.ledger.wait_for(Verb::Attend, 1).await;
+    // It is waited for as long as a word lasts, and then there is the next beat.
+    one.clock.sleeper_for(ATTENDED_FOR).await;
+    one.clock.advance(ATTENDED_FOR);
+    one.clock.sleepers_for(beat, 2).await;
+    one.clock.advance(beat);
+    one.ledger.wait_for(Verb::Attend, 2).await;
     connection.hang_up();
 }

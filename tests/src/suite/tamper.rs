@@ -340,10 +340,7 @@ pub async fn is_for_any_resource_unless_the_seller_is_strict<A: App>() {
 /// One authorization is one payment, whichever version of the protocol it comes in, and however it is written.
 pub async fn is_one_payment_in_every_spelling<A: App>() {
     let kitchen = Kitchen::open();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let payment = shop.buyer(1).payment(&shop.challenge("/goods").await);
     assert_eq!(
         shop.send(paying(get("/goods"), &encode(&payment)))
@@ -417,10 +414,7 @@ pub async fn conflicts_with_the_payment_that_it_was<A: App>() {
 /// A header that is no payment is an error of its own, and not the lack of a payment.
 pub async fn is_told_from_no_payment_at_all<A: App>() {
     let kitchen = Kitchen::open();
-    let shop = Shop::builder()
-        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
-        .open::<A>()
-        .await;
+    let shop = Shop::with::<A>(&kitchen).await;
     let good = shop.buyer(1).payment(&shop.challenge("/goods").await);
     let base64 = |json: &str| BASE64_STANDARD.encode(json);
     let changed = |change: &dyn Fn(&mut Value)| {
