@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use bytes::Bytes;
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use stats_alloc::Region;
 use tower_service::Service as _;
@@ -16,6 +16,7 @@ use x402_axum::paid;
 use x402_tower::X402;
 use x402_tower::clock::{Clock, SystemClock};
 use x402_tower::facilitator::{Facilitator, HttpFacilitator, HyperTransport};
+use x402_tower::proto::header::PAYMENT_SIGNATURE;
 
 use crate::actix::Service;
 use crate::facilitator::{Canned, Child, Hanging};
@@ -294,11 +295,11 @@ fn request(payment: Option<&HeaderValue>) -> Request<Body> {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = http::Uri::from_static("/goods");
     let headers = request.headers_mut();
-    headers.insert("host", HeaderValue::from_static("api.example.com"));
-    headers.insert("accept", HeaderValue::from_static("*/*"));
-    headers.insert("user-agent", HeaderValue::from_static("node"));
+    headers.insert(header::HOST, HeaderValue::from_static("api.example.com"));
+    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static("node"));
     if let Some(payment) = payment {
-        headers.insert("payment-signature", payment.clone());
+        headers.insert(PAYMENT_SIGNATURE, payment.clone());
     }
     request
 }
