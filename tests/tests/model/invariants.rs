@@ -322,6 +322,13 @@ impl Judge<'_> {
                 cut_off: false,
             },
         };
+        // Whoever waits for that hears of it.
+        for request in 0..self.requests.len() {
+            if self.requests[request].head.is_none() {
+                let payment = self.asking(request).payment;
+                self.requests[request].owed |= !self.owed_before(payment, None).is_empty();
+            }
+        }
     }
 
     fn charged(&mut self, payment: usize, transaction: String) {
