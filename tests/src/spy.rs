@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use x402_tower::ledger::{
-    Claim, Claimed, Due, Fenced, Found, Handed, Identity, Ledger, LedgerError, MemoryLedger,
-    Parked, Release, Rerun, Settled, Token, Unresolved,
+    Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity, Ledger, LedgerError,
+    MemoryLedger, Parked, Release, Rerun, Settled, Token, Unresolved,
 };
 use x402_tower::scheme::Key;
 
@@ -128,7 +128,7 @@ impl Spy {
         self.0.broken.store(broken, Ordering::SeqCst);
     }
 
-    /// Fails to write down the next so many beginnings or commits, or to hear who attends.
+    /// Fails to write down the next so many beginnings, commits or deliveries, or to hear who attends.
     pub fn fail(&self, verb: Verb, times: usize) {
         *self.0.trouble.lock().unwrap() = Some((verb, times, Trouble::Fails));
     }
@@ -146,6 +146,11 @@ impl Spy {
     /// Takes time to give payments back: nothing of it is done before it may go on.
     pub fn hold_releases(&self) {
         *self.0.held.lock().unwrap() = Some(Verb::Release);
+    }
+
+    /// Takes time to hear what has arrived, in the same way.
+    pub fn hold_deliveries(&self) {
+        *self.0.held.lock().unwrap() = Some(Verb::Delivered);
     }
 
     /// Lets go what is held back.
@@ -332,16 +337,14 @@ impl Ledger for Spy {
 
     async fn deliver(&self, token: &Token, handed: &Handed) -> Result<Fenced, LedgerError> {
         self.check().await?;
+        let verb = match handed.delivery {
+            Delivery::Delivered => Verb::Delivered,
+            _ => Verb::Undelivered,
+        };
+        self.trouble(verb)?;
+        self.hold_back(verb, self.0.let_go.notified()).await;
         let fenced = self.0.ledger.deliver(token, handed).await?;
-        let delivered = handed.delivery == x402_tower::ledger::Delivery::Delivered;
-        Ok(self.note_done(
-            fenced,
-            if delivered {
-                Verb::Delivered
-            } else {
-                Verb::Undelivered
-            },
-        ))
+        Ok(self.note_done(fenced, verb))
     }
 
     async fn due(&self, most: usize, lease: Duration) -> Result<Vec<Due>, LedgerError> {

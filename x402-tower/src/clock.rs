@@ -44,6 +44,37 @@ impl Clock for SystemClock {
     }
 }
 
+/// Pauses between tries of something that somebody has to be told: longer and longer ones, for a quarter of an hour.
+#[derive(Debug)]
+pub(crate) struct Pauses {
+    next: Duration,
+    left: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self {
+            next: Duration::from_secs(1),
+            left: Duration::from_secs(15 * 60),
+        }
+    }
+}
+
+impl Pauses {
+    /// Lets the next one pass. Says whether there was any left.
+    pub(crate) async fn pass(&mut self, clock: &dyn Clock) -> bool {
+        let Some(left) = self.left.checked_sub(self.next) else {
+            return false;
+        };
+        self.left = left;
+        clock.sleep(self.next).await;
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        true
+    }
+}
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(16);
+
 pin_project! {
     /// A future that is given up after a while. The clock is only asked if the future has to wait at all.
     pub(crate) struct Timeout<'a, F> {

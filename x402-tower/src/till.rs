@@ -1,6 +1,7 @@
 //! What all routes of one seller share.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -121,6 +122,15 @@ impl AllTerms {
 impl Till {
     pub(crate) fn now(&self) -> Duration {
         self.clock.now()
+    }
+
+    /// Runs something to its end that must not be cut off, for code that cannot wait for it.
+    pub(crate) fn finish(&self, future: impl Future<Output = ()> + Send + 'static) {
+        let task = self.tasks.begin();
+        self.home.finish(async move {
+            future.await;
+            drop(task);
+        });
     }
 
     /// Keeps terms up to date from now on, which were encoded with what was `heard` until then.

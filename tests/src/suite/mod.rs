@@ -107,6 +107,7 @@ macro_rules! behaviours {
             ];
             owed: [
                 are_served_after_a_reset,
+                are_served_if_the_ledger_has_missed_it,
                 are_served_in_version_1,
                 are_served_after_a_timeout,
                 are_served_after_leaving_at_its_beginning,
@@ -166,8 +167,10 @@ macro_rules! behaviours {
                 that_gave_a_payment_to_somebody_else,
                 that_cannot_commit_learn_it_later,
                 that_cannot_commit_for_long_believe_who_has_delivered,
+                that_miss_a_delivery_are_told_again,
                 are_closed_by_draining,
                 that_are_open_are_told_by_draining,
+                that_take_time_are_waited_for_by_draining,
             ];
             bypass: [
                 is_no_other_spelling_of_a_path,

@@ -48,6 +48,32 @@ async fn leave_asking(shop: &Shop, buyer: &Buyer, request: Request<Bytes>, times
     shop.ledger.wait_for(Verb::Undelivered, times).await;
 }
 
+/// A ledger that could not hear of the loss hears it later, and by then nobody has paid twice.
+pub async fn are_served_if_the_ledger_has_missed_it<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::with::<A>(&kitchen).await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let delay = Duration::from_secs(7);
+    shop.facilitator.on(Endpoint::Settle, [Fault::Delay(delay)]);
+    shop.ledger.fail(Verb::Undelivered, 1);
+    let connection = Connection::open(shop.address(), &paying(get("/goods"), &payment)).await;
+    shop.clock.sleeper_for(delay).await;
+    connection.hang_up();
+    shop.ledger.wait_for(Verb::Abandon, 1).await;
+    shop.clock.advance(delay);
+    let pause = Duration::from_secs(1);
+    shop.clock.sleeper_for(pause).await;
+    shop.clock.advance(pause);
+    shop.ledger.wait_for(Verb::Undelivered, 1).await;
+    let answer = shop.buy(&buyer, "/goods").await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (StatusCode::OK, "the goods, run 2")
+    );
+    shop.assert_charges(1);
+}
+
 /// After the connection broke: the older payment is answered, and the newer one stays unused.
 pub async fn are_served_after_a_reset<A: App>() {
     let kitchen = Kitchen::open();

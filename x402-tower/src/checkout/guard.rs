@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::seen::Seen;
+use crate::clock::Pauses;
 use crate::ledger::{Delivery, Handed, KeptAnswer, Ledger as _, Release, Token};
 use crate::log::{self, Chain};
 use crate::till::Till;
@@ -61,7 +62,6 @@ impl Drop for Claim {
         if !self.settling {
             let (till, token, then) = (Arc::clone(&self.till), self.token, self.then);
             self.till
-                .home
                 .finish(async move { release(&till, token, then).await });
         }
     }
@@ -143,17 +143,39 @@ impl Drop for Handover {
         } else {
             let till = Arc::clone(&self.till);
             self.till
-                .home
                 .finish(async move { deliver(&till, token, handed).await });
         }
     }
 }
 
-/// Writes down how an answer ended.
-pub(crate) async fn deliver(till: &Till, token: Token, handed: Handed) {
-    till.attendance.end(&token);
-    if let Err(error) = till.ledger.deliver(&token, &handed).await {
-        log::warning!("a delivery could not be noted"; error = Chain(&error), key = token.key());
+/// Writes down how an answer ended. What has arrived is attended to until the ledger knows: before that it would seem owed.
+pub(crate) async fn deliver(till: &Arc<Till>, token: Token, handed: Handed) {
+    if handed.delivery != Delivery::Delivered {
+        till.attendance.end(&token);
+    }
+    match till.ledger.deliver(&token, &handed).await {
+        Ok(_) => till.attendance.end(&token),
+        Err(error) => {
+            log::warning!("a delivery could not be noted; trying again"; error = Chain(&error), key = token.key());
+            deliver_later(till, token, handed);
+        }
     }
     till.flights.wake(token.key());
+}
+
+/// Writes down how an answer ended as soon as the ledger can.
+fn deliver_later(till: &Arc<Till>, token: Token, handed: Handed) {
+    let (till, task) = (Arc::clone(till), till.tasks.begin());
+    let home = till.home.clone();
+    drop(home.spawn(async move {
+        let _task = task;
+        let mut pauses = Pauses::default();
+        while pauses.pass(&*till.clock).await {
+            if till.ledger.deliver(&token, &handed).await.is_ok() {
+                break;
+            }
+        }
+        till.attendance.end(&token);
+        till.flights.wake(token.key());
+    }));
 }

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use super::charge::Job;
 use crate::checkout::{Handover, deliver, release};
+use crate::clock::Pauses;
 use crate::facilitator::Open;
 use crate::ledger::{
     Delivery, Fenced, Handed, Intent, Ledger as _, Parked, Receipt, Release, Rerun, Settled, Token,
@@ -164,7 +165,6 @@ impl Drop for Attempt {
         };
         let (till, parked) = (Arc::clone(&self.till), self.parked());
         self.till
-            .home
             .finish(async move { park(&till, token, parked).await });
     }
 }
@@ -207,10 +207,8 @@ fn commit_later(till: &Arc<Till>, token: Token, settled: Settled) -> oneshot::Se
 /// Tries until the ledger knows that a payment is settled. If somebody else has found that out in the meantime they think
 /// that it was not delivered, so it is taken back from them: with the token that is to be used from then on.
 async fn written(till: &Till, token: Token, settled: &Settled) -> Option<Token> {
-    let mut pause = FIRST_PAUSE;
-    while pause < GIVE_UP_PAUSE {
-        till.clock.sleep(pause).await;
-        pause *= 2;
+    let mut pauses = Pauses::default();
+    while pauses.pass(&*till.clock).await {
         match till.ledger.commit(&token, settled).await {
             Ok(Fenced::Done) => return Some(token),
             Ok(Fenced::Lost) => {
@@ -227,5 +225,4 @@ async fn written(till: &Till, token: Token, settled: &Settled) -> Option<Token> 
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
-const GIVE_UP_PAUSE: Duration = Duration::from_secs(600);
 const REMEMBER_UNRESOLVED: Duration = Duration::from_secs(24 * 3600);
