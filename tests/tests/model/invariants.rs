@@ -98,6 +98,10 @@ struct Payment {
     ran_for: Option<usize>,
     charge: Option<String>,
     charged_since_claim: bool,
+    /// What was asked for was never written down, because of a crash.
+    forgotten: bool,
+    /// A buyer has been told that it did not go through, whatever the ledger has heard.
+    told_off: bool,
     aborted: usize,
     claims: usize,
     runs: usize,
@@ -186,7 +190,10 @@ impl Judge<'_> {
                 for payment in &mut self.payments {
                     match &mut payment.stand {
                         Stand::Settling { abandoned } => *abandoned = true,
-                        Stand::Settled { cut_off, .. } => *cut_off = true,
+                        Stand::Settled { cut_off, delivery } => {
+                            *cut_off = true;
+                            payment.forgotten |= *delivery == Delivery::Running;
+                        }
                         _ => {}
                     }
                 }
@@ -266,6 +273,7 @@ impl Judge<'_> {
             payment.ran_since_claim = false;
             payment.claimed_at = index;
             payment.charged_since_claim = false;
+            payment.told_off = false;
             payment.claims += 1;
         }
         if let (Verb::Release(_), true) = (&verb, self.payments[payment].charged_since_claim) {
@@ -344,6 +352,11 @@ impl Judge<'_> {
         {
             self.breaks(format_args!("payment {payment} is charged for an error"));
         }
+        if self.payments[payment].told_off {
+            self.breaks(format_args!(
+                "payment {payment} is charged, and its buyer was told that it was not"
+            ));
+        }
         let owed = self.payments[payment].owed_before.clone();
         if !owed.is_empty() {
             self.breaks(format_args!(
@@ -385,7 +398,10 @@ impl Judge<'_> {
                         self.breaks(format_args!("too many runs for payment {paid}"));
                     }
                 }
-                None if self.world.terms.believes => {}
+                // By its own payment, then: the others have receipts.
+                None if self.world.terms.believes => {
+                    self.payments[payment].ran_for = Some(request);
+                }
                 None => self.breaks("a handler is told of a charge that never was"),
             },
         }
@@ -411,12 +427,13 @@ impl Judge<'_> {
         } = self.payments[payment];
         let is_forgotten =
             matches!(stand, Stand::Settled { .. }) && self.at >= settled_at + REMEMBERED;
-        let is_old = since < self.requests[request].sent || begun_by == Some(request);
-        if head.status == StatusCode::PAYMENT_REQUIRED
-            && stand.is_known()
-            && is_old
-            && !is_forgotten
-        {
+        let is_own = begun_by == Some(request);
+        let is_old = since < self.requests[request].sent || is_own;
+        let is_told_to_pay = head.status == StatusCode::PAYMENT_REQUIRED;
+        let has_moved = self.payments[payment].charge.is_some();
+        if is_told_to_pay && is_own && head.unsettled.is_some() && !has_moved {
+            self.payments[payment].told_off = true;
+        } else if is_told_to_pay && stand.is_known() && is_old && !is_forgotten {
             self.breaks(format_args!(
                 "request {request} is told to pay, and its payment {payment} is {stand:?}"
             ));
@@ -475,7 +492,9 @@ impl Judge<'_> {
             let has_reference = spelling.has_reference() && first.spelling.has_reference();
             // What the body of the first request was is known only if its handler has given an answer.
             let answer = self.requests[claimed_by.unwrap_or_default()].head.as_ref();
-            let is_answered = !older.spot.before || answer.is_some_and(|head| head.goods.is_some());
+            let is_answered = !older.spot.before
+                || answer.is_some_and(|head| head.goods.is_some())
+                    && !self.payments[paid].forgotten;
             let is_other =
                 is_answered && first.dish.reads && older.spot.post && first.order != order;
             if paid == own && !has_reference {
