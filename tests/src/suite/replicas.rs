@@ -269,6 +269,7 @@ pub async fn forget_whoever_does_not_wait<A: App>() {
     let pause = Duration::from_millis(500);
     other.clock.sleeper_for(pause).await;
     waiting.hang_up();
+    other.clock.nobody_for(pause).await;
     // The same payment is good for the same again.
     let answer = in_time(&other, paying(get("/goods"), &payment)).await;
     assert_eq!(

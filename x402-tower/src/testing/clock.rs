@@ -28,7 +28,8 @@ use crate::clock::Clock;
 #[derive(Debug)]
 pub struct ManualClock {
     state: Mutex<State>,
-    more_sleepers: Notify,
+    /// Somebody lies down, or gets up.
+    changed: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -56,7 +57,7 @@ impl ManualClock {
         };
         Self {
             state: Mutex::new(state),
-            more_sleepers: Notify::new(),
+            changed: Arc::default(),
         }
     }
 
@@ -96,13 +97,20 @@ impl ManualClock {
         self.wait_until(enough).await;
     }
 
+    /// Waits until nobody sleeps for exactly this long any more: all have woken up, or stopped listening.
+    pub async fn nobody_for(&self, duration: Duration) {
+        let is_one = |sleeper: &&Sleeper| sleeper.duration == duration;
+        self.wait_until(|sleepers, _| !sleepers.iter().any(is_one))
+            .await;
+    }
+
     async fn wait_until(&self, enough: impl Fn(&[&Sleeper], Duration) -> bool) {
         loop {
-            let more = self.more_sleepers.notified();
+            let changed = self.changed.notified();
             if self.asleep(&enough) {
                 return;
             }
-            more.await;
+            changed.await;
         }
     }
 
@@ -141,12 +149,24 @@ impl Clock for ManualClock {
             state.sleepers.insert(place, sleeper);
         }
         drop(state);
-        self.more_sleepers.notify_waiters();
+        self.changed.notify_waiters();
+        let leaving = Leaving(woken, Arc::clone(&self.changed));
         Box::pin(async move {
+            let mut leaving = leaving;
             // A clock that is gone leaves its sleepers asleep.
-            if woken.await.is_err() {
+            if (&mut leaving.0).await.is_err() {
                 std::future::pending::<()>().await;
             }
         })
+    }
+}
+
+/// Somebody who sleeps. When this is dropped the clock looks again at who is left.
+struct Leaving(oneshot::Receiver<()>, Arc<Notify>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.close();
+        self.1.notify_waiters();
     }
 }
