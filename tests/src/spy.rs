@@ -128,7 +128,7 @@ impl Spy {
         self.0.broken.store(broken, Ordering::SeqCst);
     }
 
-    /// Fails to write down the next so many beginnings, commits or deliveries, or to hear who attends.
+    /// Fails to write down this the next so many times.
     pub fn fail(&self, verb: Verb, times: usize) {
         *self.0.trouble.lock().unwrap() = Some((verb, times, Trouble::Fails));
     }
@@ -303,20 +303,21 @@ impl Ledger for Spy {
 
     async fn park(&self, token: &Token, parked: &Arc<Parked>) -> Result<Fenced, LedgerError> {
         self.check().await?;
+        self.trouble(Verb::Park)?;
         let fenced = self.0.ledger.park(token, parked).await?;
         Ok(self.note_done(fenced, Verb::Park))
     }
 
     async fn release(&self, token: &Token, release: Release) -> Result<Fenced, LedgerError> {
         self.check().await?;
+        let verb = match release {
+            Release::Aborted => Verb::Abort,
+            _ => Verb::Release,
+        };
+        self.trouble(verb)?;
         self.hold_back(Verb::Release, self.0.let_go.notified())
             .await;
         let fenced = self.0.ledger.release(token, release).await?;
-        let verb = if release == Release::Aborted {
-            Verb::Abort
-        } else {
-            Verb::Release
-        };
         Ok(self.note_done(fenced, verb))
     }
 

@@ -1,14 +1,14 @@
 //! Ledgers that are full, down, or slow to learn.
 
-use http::StatusCode;
 use http::header::RETRY_AFTER;
+use http::{Response, StatusCode};
 use std::time::Duration;
 use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
 use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::buyer::{get, paying};
-use crate::{App, Kitchen, Shop, Verb};
+use crate::{App, Kitchen, Shop, Verb, body};
 
 /// A full ledger takes no more payments, and forgets none to make room.
 pub async fn that_are_full_take_no_more<A: App>() {
@@ -202,6 +202,58 @@ pub async fn that_miss_a_delivery_are_told_again<A: App>() {
     shop.clock.sleepers_for(pause, 2).await;
     shop.clock.advance(pause);
     shop.ledger.wait_for(Verb::Delivered, 3).await;
+}
+
+/// A payment that could not be given back is given back as soon as the ledger hears of it, and not when its lease ends.
+pub async fn that_miss_a_release_are_told_again<A: App>() {
+    let kitchen = Kitchen::open();
+    let fail_at_first = kitchen.cook(|run, _| {
+        let mut answer = Response::new(body(format!("the goods, run {run}")));
+        if run == 1 {
+            *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        Ok(answer)
+    });
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), fail_at_first)
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    shop.ledger.fail(Verb::Release, 2);
+    let answer = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    let again = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    for pause in [1, 2] {
+        let pause = Duration::from_secs(pause);
+        shop.clock.sleeper_for(pause).await;
+        shop.clock.advance(pause);
+    }
+    let again = again.await.unwrap();
+    assert_eq!(
+        (again.status, again.text()),
+        (StatusCode::OK, "the goods, run 2")
+    );
+    shop.assert_charges(1);
+}
+
+/// A settlement that could not be parked is looked after as soon as the ledger hears of it.
+pub async fn that_cannot_park_are_told_again<A: App>() {
+    let shop = Shop::simple::<A>().await;
+    shop.facilitator
+        .always_on(Endpoint::Settle, Some(Fault::LoseAnswer));
+    shop.ledger.fail(Verb::Park, 1);
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let pause = Duration::from_secs(1);
+    shop.clock.sleeper_for(pause).await;
+    shop.clock.advance(pause);
+    shop.ledger.wait_for(Verb::Park, 1).await;
+    shop.facilitator.always_on(Endpoint::Settle, None);
+    shop.reconcile_until(Verb::Commit, 1).await;
+    let again = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(again.status, StatusCode::OK);
+    shop.assert_charges(1);
 }
 
 /// Draining takes no more payments, and waits for those that are on their way.

@@ -2,10 +2,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::last_word::LastWord;
 use super::seen::Seen;
-use crate::clock::Pauses;
-use crate::ledger::{Delivery, Handed, KeptAnswer, Ledger as _, Release, Token};
-use crate::log::{self, Chain};
+use crate::ledger::{Delivery, Handed, KeptAnswer, Release, Token};
 use crate::till::Till;
 
 /// A payment that is claimed for this request. Dropping it gives the payment back.
@@ -43,7 +42,9 @@ impl Claim {
     /// Gives the payment back, and waits until it is.
     pub(crate) async fn release(mut self) {
         self.settling = true;
-        release(&self.till, self.token, Release::Answered).await;
+        LastWord::Release(Release::Answered)
+            .say(&self.till, self.token)
+            .await;
     }
 
     pub(crate) const fn token(&self) -> Token {
@@ -60,19 +61,12 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if !self.settling {
-            let (till, token, then) = (Arc::clone(&self.till), self.token, self.then);
+            let (till, token) = (Arc::clone(&self.till), self.token);
+            let released = LastWord::Release(self.then);
             self.till
-                .finish(async move { release(&till, token, then).await });
+                .finish(async move { released.say(&till, token).await });
         }
     }
-}
-
-pub(crate) async fn release(till: &Till, token: Token, how: Release) {
-    till.attendance.end(&token);
-    if let Err(error) = till.ledger.release(&token, how).await {
-        log::warning!("a payment could not be released; its lease will"; error = Chain(&error), key = token.key());
-    }
-    till.flights.wake(token.key());
 }
 
 /// An answer to a settled payment, on its way. Dropping it says that it did not arrive.
@@ -136,46 +130,13 @@ impl Drop for Handover {
             let _ = first.send(handed);
             return;
         }
-        let token = self.token;
-        if self.till.ledger.answers_at_once() {
-            let till = &self.till;
-            till.home.finish_at_once(deliver(till, token, handed));
+        let (till, token) = (&self.till, self.token);
+        let ended = LastWord::Deliver(handed);
+        if till.ledger.answers_at_once() {
+            till.home.finish_at_once(ended.say(till, token));
         } else {
-            let till = Arc::clone(&self.till);
-            self.till
-                .finish(async move { deliver(&till, token, handed).await });
+            let at = Arc::clone(till);
+            till.finish(async move { ended.say(&at, token).await });
         }
     }
-}
-
-/// Writes down how an answer ended. What has arrived is attended to until the ledger knows: before that it would seem owed.
-pub(crate) async fn deliver(till: &Arc<Till>, token: Token, handed: Handed) {
-    if handed.delivery != Delivery::Delivered {
-        till.attendance.end(&token);
-    }
-    match till.ledger.deliver(&token, &handed).await {
-        Ok(_) => till.attendance.end(&token),
-        Err(error) => {
-            log::warning!("a delivery could not be noted; trying again"; error = Chain(&error), key = token.key());
-            deliver_later(till, token, handed);
-        }
-    }
-    till.flights.wake(token.key());
-}
-
-/// Writes down how an answer ended as soon as the ledger can.
-fn deliver_later(till: &Arc<Till>, token: Token, handed: Handed) {
-    let (till, task) = (Arc::clone(till), till.tasks.begin());
-    let home = till.home.clone();
-    drop(home.spawn(async move {
-        let _task = task;
-        let mut pauses = Pauses::default();
-        while pauses.pass(&*till.clock).await {
-            if till.ledger.deliver(&token, &handed).await.is_ok() {
-                break;
-            }
-        }
-        till.attendance.end(&token);
-        till.flights.wake(token.key());
-    }));
 }

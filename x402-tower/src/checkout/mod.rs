@@ -13,6 +13,7 @@ mod flights;
 mod guard;
 mod identify;
 mod known;
+mod last_word;
 mod matching;
 mod meter;
 mod payer;
@@ -32,8 +33,9 @@ pub(crate) use self::arrive::{Arrival, Brought, arrive, ask};
 pub(crate) use self::asked::Asked;
 pub(crate) use self::bill::Bill;
 pub(crate) use self::flights::{Flights, Seat};
-pub(crate) use self::guard::{Claim, Handover, deliver, release};
+pub(crate) use self::guard::{Claim, Handover};
 pub(crate) use self::known::{failed_receipt, open_receipt};
+pub(crate) use self::last_word::LastWord;
 pub use self::meter::{Meter, MeterError, Usage};
 #[cfg(feature = "testing")]
 pub(crate) use self::payment::Facts;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::charge::Job;
-use crate::checkout::{Handover, deliver, release};
+use crate::checkout::{Handover, LastWord};
 use crate::clock::Pauses;
 use crate::facilitator::Open;
 use crate::ledger::{
@@ -113,7 +113,9 @@ impl Attempt {
     /// It is certain that no money has moved.
     pub(super) async fn release(mut self) {
         if let Some(token) = self.token.take() {
-            release(&self.till, token, Release::Answered).await;
+            LastWord::Release(Release::Answered)
+                .say(&self.till, token)
+                .await;
         }
     }
 
@@ -139,11 +141,9 @@ impl Attempt {
             transaction: transaction.as_deref(),
         });
         let unresolved = Unresolved::new(intent, transaction, till.now() + REMEMBER_UNRESOLVED);
-        till.attendance.end(&token);
-        if let Err(error) = till.ledger.give_up(&token, &unresolved).await {
-            log::error!("an unresolved payment could not be written down"; error = Chain(&error), key = token.key());
-        }
-        till.flights.wake(token.key());
+        LastWord::GiveUp(Box::new(unresolved))
+            .say(till, token)
+            .await;
     }
 
     fn parked(&self) -> Arc<Parked> {
@@ -169,16 +169,12 @@ impl Drop for Attempt {
     }
 }
 
-async fn park(till: &Till, token: Token, parked: Arc<Parked>) {
-    till.attendance.end(&token);
+async fn park(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
     till.tell(&Event::Parked {
         intent: &parked.intent,
         transaction: parked.transaction.as_deref(),
     });
-    if let Err(error) = till.ledger.park(&token, &parked).await {
-        log::error!("an open payment could not be parked; its lease will"; error = Chain(&error), key = token.key());
-    }
-    till.flights.wake(token.key());
+    LastWord::Park(parked).say(till, token).await;
     till.tasks.parked();
     till.reconcile.notify_one();
 }
@@ -198,7 +194,7 @@ fn commit_later(till: &Arc<Till>, token: Token, settled: Settled) -> oneshot::Se
         till.attendance.begin_to_answer(token);
         till.flights.wake(token.key());
         if let Ok(handed) = how.await {
-            deliver(&till, token, handed).await;
+            LastWord::Deliver(handed).say(&till, token).await;
         }
     }));
     ended

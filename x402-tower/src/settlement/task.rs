@@ -9,8 +9,8 @@ use super::ask::Found;
 use super::attempt::Attempt;
 use super::charge::{Answered, Charge};
 use crate::checkout::{
-    self, Admission, Handover, Paid, Paying, Refusal, Reply, Sale, Settle, can_settle,
-    failed_receipt, open_receipt, release,
+    self, Admission, Handover, LastWord, Paid, Paying, Refusal, Reply, Sale, Settle, can_settle,
+    failed_receipt, open_receipt,
 };
 use crate::facilitator::{Open, Reason};
 use crate::ledger::{Delivery, Fenced, Ledger as _, Receipt, Release, Token};
@@ -210,7 +210,7 @@ async fn begin(till: &Arc<Till>, charge: Charge, lease: Duration) -> Result<Atte
     if !can_settle(job.parked.intent.valid_before, till.now(), budgets) {
         log::warning!("a handler took so long that its answer cannot be paid for any more");
         let reason = Reason::new(job.scheme.name_flaw(Flaw::Expired));
-        Box::pin(release(till, token, Release::Answered)).await;
+        Box::pin(LastWord::Release(Release::Answered).say(till, token)).await;
         return Err(Refusal::NotAccepted(reason));
     }
     let begun = till.ledger.begin_settlement(&token, &job.parked, lease);
@@ -222,7 +222,7 @@ async fn begin(till: &Arc<Till>, charge: Charge, lease: Duration) -> Result<Atte
         }
         Err(error) => {
             log::error!("a settlement could not be written down before it begins"; error = Chain(&error));
-            Box::pin(release(till, token, Release::Answered)).await;
+            Box::pin(LastWord::Release(Release::Answered).say(till, token)).await;
             Err(Refusal::Unavailable)
         }
     }

@@ -1,0 +1,78 @@
+//! The last word on a payment: what the ledger hears from whoever has it when they are done with it.
+
+use std::sync::Arc;
+
+use crate::clock::Pauses;
+use crate::ledger::{
+    Delivery, Fenced, Handed, Ledger as _, LedgerError, Parked, Release, Token, Unresolved,
+};
+use crate::log::{self, Chain};
+use crate::till::Till;
+
+pub(crate) enum LastWord {
+    /// It is free again.
+    Release(Release),
+    /// It is settled, and this is how its answer ended.
+    Deliver(Handed),
+    /// Somebody has to find out whether it has moved money.
+    Park(Arc<Parked>),
+    /// Nobody will find out whether it has moved money.
+    GiveUp(Box<Unresolved>),
+}
+
+impl LastWord {
+    /// Says it. A ledger that does not hear it is told again, while nobody waits for that.
+    pub(crate) async fn say(self, till: &Arc<Till>, token: Token) {
+        // What has arrived is attended to until the ledger knows: before that it would seem owed.
+        if !self.has_arrived() {
+            till.attendance.end(&token);
+        }
+        match self.tell(till, &token).await {
+            Ok(_) => till.attendance.end(&token),
+            Err(error) => {
+                log::warning!("the ledger has not heard how it ended with a payment; telling it again"; error = Chain(&error), key = token.key());
+                self.say_later(till, token);
+            }
+        }
+        till.flights.wake(token.key());
+    }
+
+    fn say_later(self, till: &Arc<Till>, token: Token) {
+        let (till, task) = (Arc::clone(till), till.tasks.begin());
+        let home = till.home.clone();
+        drop(home.spawn(async move {
+            if !self.is_heard(&till, &token).await {
+                log::error!("the ledger has never heard how it ended with a payment; its lease has to do"; key = token.key());
+            }
+            till.attendance.end(&token);
+            till.flights.wake(token.key());
+            till.reconcile.notify_one();
+            drop(task);
+        }));
+    }
+
+    async fn is_heard(&self, till: &Till, token: &Token) -> bool {
+        let mut pauses = Pauses::default();
+        while pauses.pass(&*till.clock).await {
+            if self.tell(till, token).await.is_ok() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// If somebody else has the payment by now, they have the last word.
+    async fn tell(&self, till: &Till, token: &Token) -> Result<Fenced, LedgerError> {
+        let ledger = &till.ledger;
+        match self {
+            Self::Release(how) => ledger.release(token, *how).await,
+            Self::Deliver(handed) => ledger.deliver(token, handed).await,
+            Self::Park(parked) => ledger.park(token, parked).await,
+            Self::GiveUp(unresolved) => ledger.give_up(token, unresolved).await,
+        }
+    }
+
+    fn has_arrived(&self) -> bool {
+        matches!(self, Self::Deliver(handed) if handed.delivery == Delivery::Delivered)
+    }
+}
