@@ -138,7 +138,8 @@ impl Spy {
         *self.0.trouble.lock().unwrap() = Some((verb, 1, Trouble::Lost));
     }
 
-    /// Does what it is asked and holds back the answer: for claims, reruns, and what settlements begin and end with.
+    /// Does what it is asked and holds back the answer: for claims, reruns, deliveries, and what settlements begin and end
+    /// with.
     pub fn hold(&self, verb: Verb) {
         *self.0.held.lock().unwrap() = Some(verb);
     }
@@ -146,11 +147,6 @@ impl Spy {
     /// Takes time to give payments back: nothing of it is done before it may go on.
     pub fn hold_releases(&self) {
         *self.0.held.lock().unwrap() = Some(Verb::Release);
-    }
-
-    /// Takes time to hear what has arrived, in the same way.
-    pub fn hold_deliveries(&self) {
-        *self.0.held.lock().unwrap() = Some(Verb::Delivered);
     }
 
     /// Lets go what is held back.
@@ -343,9 +339,11 @@ impl Ledger for Spy {
             _ => Verb::Undelivered,
         };
         self.trouble(verb)?;
-        self.hold_back(verb, self.0.let_go.notified()).await;
         let fenced = self.0.ledger.deliver(token, handed).await?;
-        Ok(self.note_done(fenced, verb))
+        if fenced == Fenced::Done {
+            self.answer(verb).await;
+        }
+        Ok(fenced)
     }
 
     async fn due(&self, most: usize, lease: Duration) -> Result<Vec<Due>, LedgerError> {
