@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use actix_web::body::to_bytes;
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpResponse, web};
 use x402_actix::{X402, paid};
@@ -13,7 +13,7 @@ use x402_actix::{X402, paid};
 use crate::case::{Case, GOODS};
 
 /// What came back: the status, and the challenge if there is one.
-type Answer = (u16, Option<Vec<u8>>);
+type Answer = (u16, Option<HeaderValue>);
 type Answering = Pin<Box<dyn Future<Output = Answer>>>;
 
 /// A service that is called in the process, whatever its type.
@@ -47,8 +47,7 @@ impl Service {
                     let response = call_service(&*service, request).await;
                     let (_, response) = response.into_parts();
                     let status = response.status().as_u16();
-                    let challenge = response.headers().get("payment-required");
-                    let challenge = challenge.map(|value| value.as_bytes().to_vec());
+                    let challenge = response.headers().get(PAYMENT_REQUIRED).cloned();
                     std::hint::black_box(to_bytes(response.into_body()).await.ok());
                     (status, challenge)
                 })
@@ -64,15 +63,19 @@ impl Service {
     pub async fn call(&self, payment: Option<&HeaderValue>) -> Answer {
         let mut request = TestRequest::get()
             .uri(self.path)
-            .insert_header(("host", "api.example.com"))
-            .insert_header(("accept", "*/*"))
-            .insert_header(("user-agent", "node"));
+            .insert_header((header::HOST, HeaderValue::from_static("api.example.com")))
+            .insert_header((header::ACCEPT, HeaderValue::from_static("*/*")))
+            .insert_header((header::USER_AGENT, HeaderValue::from_static("node")));
         if let Some(payment) = payment {
-            request = request.insert_header(("payment-signature", payment.clone()));
+            request = request.insert_header((PAYMENT_SIGNATURE, payment.clone()));
         }
         (self.call)(request).await
     }
 }
+
+// Names that no program looks up twice.
+const PAYMENT_SIGNATURE: HeaderName = HeaderName::from_static("payment-signature");
+const PAYMENT_REQUIRED: HeaderName = HeaderName::from_static("payment-required");
 
 async fn goods() -> HttpResponse {
     HttpResponse::Ok()

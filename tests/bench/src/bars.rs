@@ -70,20 +70,20 @@ pub fn of(case: Case) -> Bar {
             Bar::default()
         }
         Case::Free => Bar {
-            more_instructions: Some(Most::missed(2_040, 500)),
+            more_instructions: Some(Most::missed(2_005, 500)),
             ..Bar::default()
         },
-        Case::Challenge => bar(Most::missed(12_900, 11_000), Most::met(18)),
-        Case::Paid => bar(Most::missed(61_500, 55_000), Most::missed(49, 45)),
-        Case::Declared => bar(Most::missed(13_120, 9_000), Most::met(16)),
-        Case::DeclaredPaid => bar(Most::missed(61_150, 55_000), Most::met(45)),
+        Case::Challenge => bar(Most::missed(12_430, 11_000), Most::met(18)),
+        Case::Paid => bar(Most::missed(60_900, 55_000), Most::missed(48, 45)),
+        Case::Declared => bar(Most::missed(12_620, 9_000), Most::met(16)),
+        Case::DeclaredPaid => bar(Most::missed(60_350, 55_000), Most::met(45)),
         // The `http` of actix takes four instructions for each byte of a header: five thousand for a challenge.
-        Case::ActixChallenge => only(Most::missed(27_260, 20_000)),
-        Case::ActixPaid => only(Most::missed(80_770, 70_000)),
-        Case::ActixDeclared => only(Most::missed(29_480, 20_000)),
-        Case::ActixDeclaredPaid => only(Most::missed(82_050, 70_000)),
+        Case::ActixChallenge => only(Most::missed(25_250, 20_000)),
+        Case::ActixPaid => only(Most::missed(78_160, 70_000)),
+        Case::ActixDeclared => only(Most::missed(27_640, 20_000)),
+        Case::ActixDeclaredPaid => only(Most::missed(79_220, 70_000)),
         Case::BadBase64 => only(Most::met(24_000)),
-        Case::BadJson => only(Most::missed(26_550, 24_000)),
+        Case::BadJson => only(Most::missed(25_200, 24_000)),
         Case::OverReqwest => only(Most::met(210_000)),
         Case::OverHyper => only(Most::met(120_000)),
     }

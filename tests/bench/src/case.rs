@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use stats_alloc::Region;
@@ -264,7 +263,7 @@ impl Bench {
             App::Actix(service) => {
                 let (_, challenge) = service.call(None).await;
                 let challenge = challenge.expect("a challenge");
-                HeaderValue::from_maybe_shared(Bytes::from(challenge)).expect("a value")
+                HeaderValue::from_bytes(challenge.as_bytes()).expect("a value")
             }
         }
     }

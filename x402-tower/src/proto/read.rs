@@ -171,15 +171,21 @@ impl<'a> Reader<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Goes on behind spaces.
+    /// Goes on behind spaces. Programs write none.
+    #[inline]
     fn next(&mut self) -> Option<u8> {
-        while let Some(byte) = self.here() {
-            if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
-                return Some(byte);
-            }
+        match self.here() {
+            Some(byte @ b'!'..) => Some(byte),
+            _ => self.next_behind_spaces(),
+        }
+    }
+
+    #[cold]
+    fn next_behind_spaces(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.here() {
             self.at += 1;
         }
-        None
+        self.here()
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), ReadError> {
