@@ -34,6 +34,8 @@ struct Inner {
 /// What was written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
+    /// It was looked up how a payment stands. This is noted only if it is held back.
+    Find,
     /// A payment was claimed.
     Claim,
     /// Its settlement began.
@@ -144,6 +146,11 @@ impl Spy {
         *self.0.held.lock().unwrap() = Some(verb);
     }
 
+    /// Holds back how a payment stands, once: whoever asks next is told at once.
+    pub fn hold_find(&self) {
+        *self.0.held.lock().unwrap() = Some(Verb::Find);
+    }
+
     /// Takes time to give payments back: nothing of it is done before it may go on.
     pub fn hold_releases(&self) {
         *self.0.held.lock().unwrap() = Some(Verb::Release);
@@ -242,7 +249,14 @@ impl fmt::Debug for Spy {
 impl Ledger for Spy {
     async fn find(&self, identity: &Identity) -> Result<Option<Found>, LedgerError> {
         self.check().await?;
-        self.0.ledger.find(identity).await
+        let found = self.0.ledger.find(identity).await;
+        let is_first = |held: &mut Option<Verb>| held.take_if(|verb| *verb == Verb::Find).is_some();
+        if is_first(&mut self.0.held.lock().unwrap()) {
+            let go = self.0.let_go.notified();
+            self.note(Verb::Find);
+            go.await;
+        }
+        found
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, LedgerError> {

@@ -108,6 +108,7 @@ macro_rules! behaviours {
             owed: [
                 are_served_after_a_reset,
                 are_served_if_the_ledger_has_missed_it,
+                are_looked_up_again_if_they_are_gone,
                 are_served_in_version_1,
                 are_served_after_a_timeout,
                 are_served_after_leaving_at_its_beginning,

@@ -74,6 +74,26 @@ pub async fn are_served_if_the_ledger_has_missed_it<A: App>() {
     shop.assert_charges(1);
 }
 
+/// Something owed that another request of the same buyer gets, just when this one has seen that it is owed.
+pub async fn are_looked_up_again_if_they_are_gone<A: App>() {
+    let kitchen = Kitchen::open();
+    let (shop, buyer) = paid_and_gone::<A>(&kitchen, 1).await;
+    let payment = shop.pay(&buyer, "/goods").await;
+    shop.ledger.hold_find();
+    let slow = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    shop.ledger.wait_for(Verb::Find, 1).await;
+    assert_eq!(shop.buy(&buyer, "/goods").await.text(), "the goods, run 2");
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    shop.assert_charges(1);
+    shop.ledger.let_go();
+    let slow = slow.await.unwrap();
+    assert_eq!(
+        (slow.status, slow.text()),
+        (StatusCode::OK, "the goods, run 3")
+    );
+    shop.assert_charges(2);
+}
+
 /// After the connection broke: the older payment is answered, and the newer one stays unused.
 pub async fn are_served_after_a_reset<A: App>() {
     let kitchen = Kitchen::open();

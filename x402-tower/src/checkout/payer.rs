@@ -53,6 +53,7 @@ impl Payer<'_> {
         let till = self.till();
         let deadline = till.now() + till.limits.wait;
         let mut found = found;
+        let mut denied = false;
         loop {
             match known::decide(
                 &found,
@@ -87,8 +88,10 @@ impl Payer<'_> {
                         };
                         return Ok(Some(Step::Deliver(Box::new(delivered))));
                     }
+                    Again::Denied if denied => return Err(Refusal::Gone(receipt)),
+                    // Another request of theirs may have got it since this was looked up.
+                    Again::Denied => denied = true,
                     Again::Busy => {}
-                    Again::Denied => return Err(Refusal::Gone(receipt)),
                 },
                 Known::Wait => {}
             }
