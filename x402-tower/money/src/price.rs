@@ -94,6 +94,13 @@ impl Price {
     }
 }
 
+impl From<Money> for Price {
+    /// So many dollars.
+    fn from(money: Money) -> Self {
+        Self::usd(money)
+    }
+}
+
 impl FromStr for Price {
     type Err = PriceError;
 
