@@ -1,14 +1,17 @@
 //! Facilitators that misbehave, in the process and behind HTTP.
 
+use std::error::Error;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{Method, StatusCode};
 use tokio::net::TcpListener;
 use x402_tower::facilitator::{Endpoint, HttpFacilitator};
+use x402_tower::ledger::Intent;
 use x402_tower::local::Fault;
 use x402_tower::money::Money;
 use x402_tower::proto::header::{PAYMENT_REQUIRED, PAYMENT_RESPONSE};
+use x402_tower::settlement::{Testimony, Witness};
 
 use crate::buyer::{get, paying, request};
 use crate::{Answer, App, Challenge, Kitchen, Shop, ShopBuilder, Verb, Wire};
@@ -213,6 +216,47 @@ pub async fn that_lose_answers_are_caught_by_a_witness<A: App>() {
         }
         shop.assert_charges(2);
     }
+}
+
+/// A witness that never answers holds nothing up.
+pub async fn may_have_a_witness_that_says_nothing<A: App>() {
+    struct Speechless;
+
+    impl Witness for Speechless {
+        async fn look(
+            &self,
+            _: &Intent,
+            _: Option<&str>,
+        ) -> Result<Testimony, Box<dyn Error + Send + Sync>> {
+            std::future::pending().await
+        }
+    }
+
+    let kitchen = Kitchen::open();
+    // A time that nobody else waits for.
+    let patience = Duration::from_secs(7);
+    let shop = shop(&kitchen, Wire::Process)
+        .await
+        .seller(move |seller| {
+            let settle = Duration::from_secs(30);
+            seller
+                .facilitator_timeouts(patience, settle)
+                .witness(Speechless)
+        })
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    shop.facilitator.on(Endpoint::Settle, [Fault::LoseAnswer]);
+    let asking = paying(get("/goods"), &payment);
+    let asking = tokio::spawn(crate::send(shop.address(), asking));
+    for pause in [patience, Duration::from_millis(500), patience] {
+        shop.clock.sleeper_for(pause).await;
+        shop.clock.advance(pause);
+    }
+    let answer = asking.await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    assert_eq!(shop.events(), ["unconfirmed", "settled"]);
+    shop.assert_charges(1);
 }
 
 /// A buyer who cancels in time has not paid, and looks like one who has. A witness can tell.

@@ -131,6 +131,7 @@ macro_rules! behaviours {
                 that_lose_requests_are_asked_again,
                 that_lose_answers_are_believed_once,
                 that_lose_answers_are_caught_by_a_witness,
+                may_have_a_witness_that_says_nothing,
                 may_be_the_buyers_doing,
                 that_say_pending_are_waited_for,
                 that_say_pending_may_fall_silent,

@@ -131,8 +131,16 @@ impl Attempt {
 
     /// What the chain itself says, if there is somebody to look.
     async fn witnessed(&self) -> Option<Found> {
-        let witness = self.till.witness.as_ref()?;
-        match witness.look(self.intent(), self.transaction()).await {
+        let till = &self.till;
+        let looking = till
+            .witness
+            .as_ref()?
+            .look(self.intent(), self.transaction());
+        // Who never answers must not hold up what others may know.
+        let testimony = timeout(&*till.clock, till.limits.verify, looking)
+            .await
+            .unwrap_or_else(|Elapsed| Err("it took too long".into()));
+        match testimony {
             Ok(Testimony::Charged { transaction }) => {
                 let network = self.intent().network.to_string();
                 let payer = self.intent().payer.to_string();
