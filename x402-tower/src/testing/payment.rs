@@ -1,11 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::checkout::{Facts, Payment};
+use crate::checkout::{Facts, Meter, Payment};
 use crate::ledger::Receipt;
 use crate::money::{Address, Amount, Asset, Network, Registry};
 use crate::proto::{SettleResponse, Version};
-use crate::scheme::ExactEvm;
+use crate::scheme::{ExactEvm, UptoEvm};
 
 /// A payment out of nothing, for calling handlers in tests: a cent of USDC on Base Sepolia, unless said otherwise.
 ///
@@ -25,6 +25,7 @@ use crate::scheme::ExactEvm;
 #[must_use]
 pub struct TestPayment {
     facts: Facts,
+    is_limit: bool,
 }
 
 impl TestPayment {
@@ -46,6 +47,7 @@ impl TestPayment {
                 receipt: None,
                 meter: None,
             },
+            is_limit: false,
         }
     }
 
@@ -68,6 +70,30 @@ impl TestPayment {
         self
     }
 
+    /// Up to its amount: with a meter, as if its price were only a limit.
+    ///
+    /// ```
+    /// use x402_tower::money::Amount;
+    /// use x402_tower::testing::TestPayment;
+    /// use x402_tower::{Meter, MeterError};
+    ///
+    /// fn count(meter: &Meter, text: &str) -> Result<usize, MeterError> {
+    ///     let words = text.split(' ').count();
+    ///     meter.add_times(words as u64, "$0.001")?;
+    ///     Ok(words)
+    /// }
+    ///
+    /// let payment = TestPayment::new().upto().build();
+    /// let meter = payment.meter().unwrap();
+    /// assert_eq!(count(meter, "four words and more"), Ok(4));
+    /// assert_eq!(meter.used(), Amount::from(4_000u64));
+    /// assert!(count(meter, "more words than a cent is good for").unwrap_err().is_over_limit());
+    /// ```
+    pub const fn upto(mut self) -> Self {
+        self.is_limit = true;
+        self
+    }
+
     /// Settled already, by this transaction.
     pub fn settled(mut self, transaction: impl Into<String>) -> Self {
         let network = self.facts.asset.network.to_string();
@@ -79,7 +105,13 @@ impl TestPayment {
 
     /// The payment.
     pub fn build(self) -> Payment {
-        Payment::new(self.facts)
+        let mut facts = self.facts;
+        if self.is_limit {
+            let asset = Arc::clone(&facts.asset);
+            facts.meter = Some(Meter::new(asset, facts.amount, &Registry::new()));
+            facts.scheme = Arc::new(UptoEvm);
+        }
+        Payment::new(facts)
     }
 }
 
