@@ -47,7 +47,7 @@
 //! Build the seller once, before the server, and clone it into the workers. They share one ledger and one facilitator, and
 //! what has to outlive them runs where the seller was built. When the server has stopped, wait for it:
 //!
-//! ```no_run
+//! ```
 //! use std::time::Duration;
 //!
 //! use actix_web::{App, HttpServer, web};
@@ -61,8 +61,11 @@
 //!         let weather = web::resource("/weather").wrap(price.clone());
 //!         App::new().service(weather.get(async || "Sunny, 24 °C."))
 //!     };
-//!     HttpServer::new(app).bind("127.0.0.1:3000")?.run().await?;
-//!     x402.drain(Duration::from_secs(30)).await;
+//!     let server = HttpServer::new(app).bind("127.0.0.1:0")?.run();
+//!     # actix_web::rt::spawn(server.handle().stop(true)); // as a signal would
+//!     server.await?;
+//!     let drained = x402.drain(Duration::from_secs(30)).await;
+//!     assert!(drained.is_clean());
 //!     Ok(())
 //! }
 //! ```
@@ -103,6 +106,7 @@ mod log;
 mod paid;
 mod strip;
 
+pub use x402_tower::clock;
 pub use x402_tower::facilitator;
 pub use x402_tower::ledger;
 #[cfg(feature = "local")]
@@ -111,9 +115,15 @@ pub use x402_tower::money;
 #[cfg(feature = "utoipa")]
 pub use x402_tower::openapi;
 pub use x402_tower::price;
+pub use x402_tower::proto;
+pub use x402_tower::scheme;
+pub use x402_tower::settlement;
+pub use x402_tower::telemetry;
 #[cfg(feature = "testing")]
 pub use x402_tower::testing;
-pub use x402_tower::{ConfigError, Declaration, MeterError, Priced, Settle, Usage, cors};
+pub use x402_tower::{
+    AnswerHead, ConfigError, Declaration, MeterError, Priced, Settle, Usage, cors,
+};
 
 #[cfg(any(feature = "reqwest", feature = "hyper"))]
 pub use x402_tower::facilitator::HttpFacilitator;

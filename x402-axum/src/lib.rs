@@ -69,9 +69,15 @@ pub use x402_tower::money;
 #[cfg(feature = "utoipa")]
 pub use x402_tower::openapi;
 pub use x402_tower::price;
+pub use x402_tower::proto;
+pub use x402_tower::scheme;
+pub use x402_tower::settlement;
+pub use x402_tower::telemetry;
 #[cfg(feature = "testing")]
 pub use x402_tower::testing;
-pub use x402_tower::{ConfigError, Declaration, MeterError, Priced, Settle, Usage, cors};
+pub use x402_tower::{
+    AnswerHead, ConfigError, Declaration, MeterError, Priced, Settle, Usage, cors,
+};
 
 #[cfg(any(feature = "reqwest", feature = "hyper"))]
 pub use x402_tower::facilitator::HttpFacilitator;

@@ -5,7 +5,7 @@ use axum::extract::Query;
 use axum::http::HeaderValue;
 use axum::routing::get;
 use serde::Deserialize;
-use x402_axum::money::{Money, Price};
+use x402_axum::money::Money;
 use x402_axum::price::{Quote, RequestHead};
 use x402_axum::{ConfigError, Payment, RouterExt as _, X402};
 
@@ -37,7 +37,7 @@ async fn price(head: RequestHead) -> Quote {
     };
     match tenths_of_a_cent * u128::from(days.saturating_sub(1)) {
         0 => Quote::free(),
-        total => Quote::any([Price::usd(Money::new(total, 3))]),
+        total => Quote::any([Money::new(total, 3)]),
     }
 }
 

@@ -11,13 +11,8 @@ use tower_http::cors::{Any, CorsLayer};
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultMakeSpan, TraceLayer};
+use x402_axum::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
 use x402_axum::{ConfigError, Payment, X402, cors};
-
-/// The headers that payments come in, in version 2 and 1 of the protocol.
-const PAYMENTS: [HeaderName; 2] = [
-    HeaderName::from_static("payment-signature"),
-    HeaderName::from_static("x-payment"),
-];
 
 async fn weather(payment: Payment) -> String {
     format!("Sunny, 24 °C. Thank you, {}!", payment.payer())
@@ -37,7 +32,10 @@ pub fn app(x402: &X402) -> Result<Router, ConfigError> {
     let with_headers = DefaultMakeSpan::new().include_headers(true);
     let stack = ServiceBuilder::new()
         // First of all: whoever reads a payment before it is spent can spend it, so no log shows one.
-        .layer(SetSensitiveRequestHeadersLayer::new(PAYMENTS))
+        .layer(SetSensitiveRequestHeadersLayer::new([
+            PAYMENT_SIGNATURE,
+            X_PAYMENT,
+        ]))
         // Sees challenges and answers.
         .layer(TraceLayer::new_for_http().make_span_with(with_headers))
         // Around the price, so that pages may read challenges as well.
