@@ -52,6 +52,20 @@ fn what_is_missing_is_named_all_at_once() {
 }
 
 #[tokio::test]
+async fn what_is_missing_from_variables_names_them() {
+    let nothing: [(&str, &str); 0] = [];
+    let error = X402::builder().from_variables(nothing).build().unwrap_err();
+    assert_problems(
+        &error,
+        &[
+            "or set `X402_PAY_TO`",
+            "or set `X402_PUBLIC_URL`",
+            "or set `X402_FACILITATOR`",
+        ],
+    );
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_named_all_at_once() {
     let dollars = Asset::new(
         Network::BASE,

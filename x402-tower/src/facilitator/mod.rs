@@ -34,6 +34,10 @@ pub(crate) use self::supported::Supported;
 ///
 /// An implementation reports what it was told and nothing else: an error is for when there was no answer. It need not
 /// time out by itself. It may not repeat a [`settle`](Facilitator::settle) of its own accord.
+#[diagnostic::on_unimplemented(
+    note = "a facilitator at a URL is an `HttpFacilitator::new(url)?`",
+    note = "a `tower::Service` is one in a `ServiceFacilitator`"
+)]
 pub trait Facilitator: Send + Sync + 'static {
     /// Whether the payment would go through now.
     fn verify(

@@ -119,7 +119,7 @@ impl PriceList {
         };
         let asset = asset.ok_or_else(|| {
             Miss::NoSuchToken(format!(
-                "`{price}`: no such token is known on {network}; register it"
+                "`{price}`: no such token is known on {network}; register it with `Builder::token`"
             ))
         })?;
         let amount = price

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::error::ConfigError;
-use super::{Declaration, Priced, Seller, origin};
+use super::{Declaration, Priced, Seller, environment, origin};
 use crate::checkout::Flights;
 use crate::clock::{Clock, SystemClock};
 use crate::facilitator::{Facilitator, SharedFacilitator, Supported};
@@ -49,6 +49,8 @@ pub struct Builder<L = GateLayer> {
     most_per_payer: Option<usize>,
     most_waiters: usize,
     declared: Vec<&'static Declaration>,
+    /// Whether variables were read, so that they are named where something is missing.
+    pub(super) has_read_variables: bool,
     pub(super) problems: Vec<String>,
     layer: PhantomData<fn() -> L>,
 }
@@ -73,6 +75,7 @@ impl<L: From<GateLayer>> Builder<L> {
             most_per_payer: None,
             most_waiters: 1024,
             declared: Vec::new(),
+            has_read_variables: false,
             problems: Vec::new(),
             layer: PhantomData,
         }
@@ -268,9 +271,10 @@ impl<L: From<GateLayer>> Builder<L> {
                 None
             }
             None => {
-                problems.push(
-                    "the server's address is missing: say `.public_url(\"https://…\")`".to_owned(),
-                );
+                problems.push(self.missing(
+                    "the server's address is missing: say `.public_url(\"https://…\")`",
+                    environment::PUBLIC_URL,
+                ));
                 None
             }
         };
@@ -281,7 +285,10 @@ impl<L: From<GateLayer>> Builder<L> {
                 None
             }
             None => {
-                problems.push("the facilitator is missing: say `.facilitator(…)`".to_owned());
+                problems.push(self.missing(
+                    "the facilitator is missing: say `.facilitator(…)`",
+                    environment::FACILITATOR,
+                ));
                 None
             }
         };
@@ -404,9 +411,21 @@ impl<L: From<GateLayer>> Builder<L> {
             }
         }
         if self.payees.is_empty() && stand_in.is_none() {
-            problems.push("nobody is paid: say `.pay_to(network, address)`".to_owned());
+            problems.push(self.missing(
+                "nobody is paid: say `.pay_to(network, address)`",
+                environment::PAY_TO,
+            ));
         }
         payees
+    }
+
+    /// Something that is missing, and how it is said: in code, or by a variable if any were read.
+    fn missing(&self, problem: &str, variable: &str) -> String {
+        if self.has_read_variables {
+            format!("{problem}, or set `{variable}`")
+        } else {
+            problem.to_owned()
+        }
     }
 
     /// The secret, and where the serial numbers of references begin.

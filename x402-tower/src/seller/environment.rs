@@ -6,10 +6,10 @@ use super::Builder;
 use crate::gate::GateLayer;
 use crate::log;
 
-const FACILITATOR: &str = "X402_FACILITATOR";
+pub(super) const FACILITATOR: &str = "X402_FACILITATOR";
 const FACILITATOR_TOKEN: &str = "X402_FACILITATOR_TOKEN";
-const PAY_TO: &str = "X402_PAY_TO";
-const PUBLIC_URL: &str = "X402_PUBLIC_URL";
+pub(super) const PAY_TO: &str = "X402_PAY_TO";
+pub(super) const PUBLIC_URL: &str = "X402_PUBLIC_URL";
 const SECRET: &str = "X402_SECRET";
 
 impl<L: From<GateLayer>> Builder<L> {
@@ -19,7 +19,7 @@ impl<L: From<GateLayer>> Builder<L> {
     /// |---|---|
     /// | `X402_FACILITATOR` | [`facilitator`](Builder::facilitator), by its URL |
     /// | `X402_FACILITATOR_TOKEN` | a bearer token for it |
-    /// | `X402_PAY_TO` | [`pay_to`](Builder::pay_to): `base=0x… solana=…`, with blanks or commas between |
+    /// | `X402_PAY_TO` | [`pay_to`](Builder::pay_to): `base=0x… polygon=0x…`, with blanks or commas between |
     /// | `X402_PUBLIC_URL` | [`public_url`](Builder::public_url) |
     /// | `X402_SECRET` | [`secret`](Builder::secret), its bytes |
     ///
@@ -51,6 +51,7 @@ impl<L: From<GateLayer>> Builder<L> {
         N: Into<OsString>,
         V: Into<OsString>,
     {
+        self.has_read_variables = true;
         let (mut facilitator, mut token) = (None, None);
         for (name, value) in variables {
             let Ok(name) = name.into().into_string() else {
@@ -87,7 +88,7 @@ impl<L: From<GateLayer>> Builder<L> {
         }
     }
 
-    /// `base=0x… solana=…`
+    /// `base=0x… polygon=0x…`
     fn pay_to_all(mut self, payees: &str) -> Self {
         let payees = payees
             .split(|c: char| c == ',' || c.is_whitespace())

@@ -317,7 +317,7 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
         if self.max_timeout.as_secs() < needed {
             problems.push(format!(
                 "payments are signed for {} seconds, but the handler ({}), the settlement ({}) and clocks that differ \
-                 need {needed}",
+                 need {needed}: raise `max_timeout`",
                 self.max_timeout.as_secs(),
                 budgets.handler,
                 budgets.settlement,

@@ -4,7 +4,7 @@ use syn::Lit;
 
 use super::{Argument, Value, word};
 use crate::errors::Errors;
-use crate::nearest::did_you_mean;
+use crate::nearest::nearest;
 
 /// Something that is said about a route: a method of its builder, and what it is called with.
 pub(crate) struct Call {
@@ -86,7 +86,9 @@ fn when(argument: &Argument, errors: &mut Errors) -> Option<Ident> {
         "before" => "Before",
         "after" => "After",
         _ => {
-            let meant = did_you_mean(text.trim_matches('"'), ["before", "after"]);
+            let meant = nearest(text.trim_matches('"'), ["before", "after"])
+                .map(|meant| format!("; write `settle = {meant}`"))
+                .unwrap_or_default();
             errors.at(
                 tokens,
                 format!("the money moves `before` the handler runs or `after` it{meant}"),

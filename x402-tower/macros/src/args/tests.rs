@@ -249,7 +249,7 @@ fn what_is_said_of_the_route_becomes_calls_of_its_builder() {
     );
     bad(
         "\"$0.01\", settle = \"before\"",
-        &["did you mean `before`?"],
+        &["write `settle = before`"],
     );
     bad(
         "\"$0.01\", settle = later",
