@@ -79,7 +79,53 @@ macro_rules! extractor {
 extractor! {
     /// The payment that a request is served for: who paid, and how much.
     ///
-    /// `Option<Payment>` is for routes that are free at times.
+    /// `Option<Payment>` is for routes that are free at times. Middleware inside of the price extracts it too; the type in
+    /// the extensions of the request is the engine's, [`x402_tower::Payment`].
+    ///
+    /// ```
+    /// use actix_web::body::MessageBody;
+    /// use actix_web::dev::{ServiceRequest, ServiceResponse};
+    /// use actix_web::http::header::{HeaderName, HeaderValue};
+    /// use actix_web::middleware::{Next, from_fn};
+    /// use actix_web::test::{TestRequest, call_and_read_body, init_service};
+    /// use actix_web::{App, Error, web};
+    /// use x402_actix::{Payment, X402};
+    ///
+    /// async fn weather(payment: Option<Payment>) -> String {
+    ///     match payment {
+    ///         Some(payment) => format!("Sunny. Thank you, {}!", payment.payer()),
+    ///         None => "Sunny. This one is on the house.".to_owned(),
+    ///     }
+    /// }
+    ///
+    /// async fn name_payer(
+    ///     payment: Option<Payment>,
+    ///     request: ServiceRequest,
+    ///     next: Next<impl MessageBody>,
+    /// ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    ///     let mut response = next.call(request).await?;
+    ///     if let Some(payment) = payment {
+    ///         let payer = HeaderValue::try_from(payment.payer().to_string())?;
+    ///         response.headers_mut().insert(HeaderName::from_static("x-payer"), payer);
+    ///     }
+    ///     Ok(response)
+    /// }
+    ///
+    /// # #[actix_web::main]
+    /// # async fn main() -> Result<(), x402_actix::ConfigError> {
+    /// let x402 = X402::local().build()?;
+    /// let price = x402.route("$0.01").free_when(|head| head.query() == Some("sample")).build()?;
+    /// let weather = web::resource("/weather")
+    ///     .get(weather)
+    ///     .wrap(from_fn(name_payer)) // inside
+    ///     .wrap(price);
+    ///
+    /// let app = init_service(App::new().service(weather)).await;
+    /// let free = TestRequest::get().uri("/weather?sample").to_request();
+    /// assert_eq!(call_and_read_body(&app, free).await, "Sunny. This one is on the house.");
+    /// # Ok(())
+    /// # }
+    /// ```
     Payment of x402_tower::Payment = |payment| Some(payment.clone());
 
     /// A handler wants a [`Payment`], and the request has none.

@@ -88,7 +88,53 @@ macro_rules! extractor {
 extractor! {
     /// The payment that a request is served for: who paid, and how much.
     ///
-    /// `Option<Payment>` is for routes that are free at times.
+    /// `Option<Payment>` is for routes that are free at times. Middleware inside of the price extracts it too; the type in
+    /// the extensions of the request is the engine's, [`x402_tower::Payment`].
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use axum::extract::Request;
+    /// use axum::http::HeaderValue;
+    /// use axum::middleware::{self, Next};
+    /// use axum::response::Response;
+    /// use axum::routing::get;
+    /// use x402_axum::{ConfigError, Payment, RouterExt as _, X402};
+    ///
+    /// async fn weather(payment: Option<Payment>) -> String {
+    ///     match payment {
+    ///         Some(payment) => format!("Sunny. Thank you, {}!", payment.payer()),
+    ///         None => "Sunny. This one is on the house.".to_owned(),
+    ///     }
+    /// }
+    ///
+    /// async fn name_payer(payment: Option<Payment>, request: Request, next: Next) -> Response {
+    ///     let mut response = next.run(request).await;
+    ///     let payer = payment.map(|payment| HeaderValue::try_from(payment.payer().to_string()));
+    ///     if let Some(Ok(payer)) = payer {
+    ///         response.headers_mut().insert("x-payer", payer);
+    ///     }
+    ///     response
+    /// }
+    ///
+    /// fn app(x402: &X402) -> Result<Router, ConfigError> {
+    ///     let price = x402.route("$0.01").free_when(|head| head.query() == Some("sample"));
+    ///     Ok(Router::new()
+    ///         .route("/weather", get(weather))
+    ///         .route_layer(middleware::from_fn(name_payer)) // inside
+    ///         .paid(price.build()?))
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use axum::body::{Body, to_bytes};
+    /// # use tower::ServiceExt as _;
+    /// # let app = app(&X402::local().build()?)?;
+    /// # let ask = |uri: &str| app.clone().oneshot(Request::get(uri).body(Body::empty()).unwrap());
+    /// # assert_eq!(ask("/weather").await?.status(), 402);
+    /// # let free = to_bytes(ask("/weather?sample").await?.into_body(), 100).await?;
+    /// # assert_eq!(free, "Sunny. This one is on the house.");
+    /// # Ok(())
+    /// # }
+    /// ```
     Payment of x402_tower::Payment = |payment| Some(payment.clone());
 
     /// A handler wants a [`Payment`], and the request has none.
@@ -100,6 +146,23 @@ extractor! {
 extractor! {
     /// The facilitator's word that the money has moved. It is there if the route is settled before it is served, or if an
     /// answer is given again.
+    ///
+    /// ```
+    /// use x402_axum::testing::TestPayment;
+    /// use x402_axum::{Receipt, paid};
+    ///
+    /// #[paid("$0.50", settle = before)]
+    /// async fn order(receipt: Receipt) -> String {
+    ///     format!("It is on its way, by {}.", receipt.transaction())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let payment = TestPayment::new().settled("0x01").build();
+    /// let receipt = payment.receipt().cloned().map(Receipt::from);
+    /// assert_eq!(order(receipt.unwrap()).await, "It is on its way, by 0x01.");
+    /// # }
+    /// ```
     Receipt of ledger::Receipt = |payment| payment.receipt().cloned();
 
     /// A handler wants a [`Receipt`], and the payment has not been settled yet.
@@ -112,6 +175,27 @@ extractor! {
     /// Says how much is charged, where the price is only a limit ([`X402::upto`](crate::X402::upto)).
     ///
     /// `Option<Meter>` is for routes that have a fixed price as well.
+    ///
+    /// ```
+    /// use x402_axum::money::Amount;
+    /// use x402_axum::testing::TestPayment;
+    /// use x402_axum::{Meter, MeterError, paid};
+    ///
+    /// #[paid(upto = "$0.05")]
+    /// async fn shout(meter: Meter, text: String) -> Result<String, String> {
+    ///     let counted = meter.add_times(text.len() as u64, "$0.0001");
+    ///     counted.map_err(|error: MeterError| error.to_string())?;
+    ///     Ok(text.to_uppercase())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let payment = TestPayment::new().upto().build();
+    /// let meter = payment.meter().cloned().map(Meter::from).unwrap();
+    /// assert_eq!(shout(meter.clone(), "sun".to_owned()).await, Ok("SUN".to_owned()));
+    /// assert_eq!(meter.used(), Amount::from(300u64));
+    /// # }
+    /// ```
     Meter of x402_tower::Meter = |payment| payment.meter().cloned();
 
     /// A handler wants a [`Meter`], and the price is not a limit.

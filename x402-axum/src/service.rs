@@ -15,6 +15,36 @@ use x402_tower::gate::{self, Gate, RequestBody};
 use crate::body;
 
 /// A service with a price on it. Made by the layer [`Paid`](crate::Paid).
+///
+/// What is inside may be any service that is `Clone` and answers axum's requests with a body of bytes; its errors go
+/// through.
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use axum::Router;
+/// use axum::body::Body;
+/// use axum::extract::Request;
+/// use axum::http::StatusCode;
+/// use axum::response::Response;
+/// use tower::{Layer as _, ServiceExt as _, service_fn};
+/// use x402_axum::{PaidService, X402};
+///
+/// async fn files(_: Request) -> Result<Response, Infallible> {
+///     Ok(Response::new(Body::from("a file")))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let x402 = X402::local().build()?;
+/// let files: PaidService<_> = x402.price("$0.01")?.layer(service_fn(files));
+/// let app: Router = Router::new().route_service("/files/{*path}", files);
+///
+/// let request = Request::get("/files/1").body(Body::empty())?;
+/// assert_eq!(app.oneshot(request).await?.status(), StatusCode::PAYMENT_REQUIRED);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct PaidService<S>(Gate<Inside<S>>);
 

@@ -110,6 +110,46 @@ impl Watch {
 impl<RB> ResponseBody<RB> {
     /// The handler's own body, if it is nothing else: its answer is not sold.
     ///
+    /// For stacks with one type for all bodies: what is not sold needs no further box, and paid routes can stand beside
+    /// free ones.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use bytes::Bytes;
+    /// use http::{Request, Response, StatusCode};
+    /// use http_body_util::combinators::UnsyncBoxBody;
+    /// use http_body_util::{BodyExt as _, Full};
+    /// use tower::util::BoxCloneService;
+    /// use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+    /// use x402_tower::X402;
+    /// use x402_tower::gate::ResponseBody;
+    ///
+    /// type Body = UnsyncBoxBody<Bytes, Infallible>;
+    /// type Route = BoxCloneService<Request<String>, Response<Body>, Infallible>;
+    ///
+    /// async fn answer<B>(_: Request<B>) -> Result<Response<Body>, Infallible> {
+    ///     Ok(Response::new(Full::from("sunny").boxed_unsync()))
+    /// }
+    ///
+    /// fn outwards(response: Response<ResponseBody<Body>>) -> Response<Body> {
+    ///     response.map(|body| body.into_unsold().unwrap_or_else(|sold| sold.boxed_unsync()))
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let x402 = X402::local().build()?;
+    /// let free = Route::new(service_fn(answer));
+    /// let paid = ServiceBuilder::new().map_response(outwards).layer(x402.price("$0.01")?);
+    /// let paid = Route::new(paid.service_fn(answer));
+    ///
+    /// for (route, status) in [(free, StatusCode::OK), (paid, StatusCode::PAYMENT_REQUIRED)] {
+    ///     assert_eq!(route.oneshot(Request::new(String::new())).await?.status(), status);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Else this one.

@@ -198,6 +198,16 @@ impl Goods {
 }
 
 /// The answer to a request whose price cannot be said, because of a mistake of the seller's: 500, and nothing of what it is.
+///
+/// For adapters, where a price is only looked up once a request is there.
+///
+/// ```
+/// use http::{Response, StatusCode};
+/// use x402_tower::gate::{ResponseBody, misconfigured};
+///
+/// let answer: Response<ResponseBody<String>> = misconfigured();
+/// assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+/// ```
 pub fn misconfigured<RB: Body>() -> Response<ResponseBody<RB>> {
     ours(Reply::failed())
 }

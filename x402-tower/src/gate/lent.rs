@@ -13,7 +13,7 @@ use crate::checkout::{Arrival, Brought, Payment, arrive};
 use crate::price::{Head, Headers, RequestHead};
 use crate::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
 
-/// A request that a gate has looked at, and has not let through yet.
+/// A request that a gate has looked at, and has not let through yet. Made by [`GateLayer::look`], which has an example.
 pub struct Visit {
     arrival: Arrival,
     version: Version,
@@ -24,6 +24,51 @@ impl GateLayer {
     ///
     /// `version` is that of HTTP. `own` is asked for the whole head if the price depends on it. If there is none, nothing is
     /// sold.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use http::{HeaderMap, Request, Response, StatusCode, Version};
+    /// use x402_tower::X402;
+    /// use x402_tower::gate::GateLayer;
+    /// use x402_tower::price::Head;
+    ///
+    /// /// A request of a framework that has types of its own.
+    /// struct Question {
+    ///     target: String,
+    ///     headers: HeaderMap, // or anything that is `Headers`
+    ///     body: String,
+    /// }
+    ///
+    /// async fn answer(price: &GateLayer, question: Question) -> Result<StatusCode, Infallible> {
+    ///     let Question { target, headers, body } = question;
+    ///     let whole = || {
+    ///         let mut whole = Request::get(&*target).body(()).ok()?;
+    ///         whole.headers_mut().clone_from(&headers);
+    ///         Some(whole)
+    ///     };
+    ///     let head = Head::new("GET", &target, &headers);
+    ///     let visit = price.look(&head, body.is_empty(), Version::HTTP_11, whole);
+    ///     let answer = visit.go_on(body, async |payment, _body| {
+    ///         let payer = payment.map(|payment| payment.payer().to_string());
+    ///         Ok::<_, Infallible>(Response::new(format!("Sunny, {payer:?}.")))
+    ///     });
+    ///     Ok(answer.await?.status())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let x402 = X402::local().build()?;
+    /// let unpaid = Question {
+    ///     target: "/weather".to_owned(),
+    ///     headers: HeaderMap::new(),
+    ///     body: String::new(),
+    /// };
+    /// let status = answer(&x402.price("$0.01")?, unpaid).await?;
+    /// assert_eq!(status, StatusCode::PAYMENT_REQUIRED);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn look(
         &self,
         head: &Head<'_>,

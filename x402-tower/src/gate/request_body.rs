@@ -58,6 +58,45 @@ impl<B> RequestBody<B> {
 
     /// The client's own body, if it is nothing else: nobody has read of it, and nobody watches who does.
     ///
+    /// For stacks with one type for all bodies: what is untouched needs no further box.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::BodyExt as _;
+    /// use http_body_util::combinators::UnsyncBoxBody;
+    /// use tower::{ServiceBuilder, ServiceExt as _};
+    /// use x402_tower::X402;
+    /// use x402_tower::gate::RequestBody;
+    ///
+    /// type Body = UnsyncBoxBody<Bytes, Infallible>;
+    ///
+    /// fn inwards(request: Request<RequestBody<Body>>) -> Request<Body> {
+    ///     request.map(|body| body.into_untouched().unwrap_or_else(|watched| watched.boxed_unsync()))
+    /// }
+    ///
+    /// /// Knows nothing of payments.
+    /// async fn upload(request: Request<Body>) -> Result<Response<String>, Infallible> {
+    ///     let read = request.into_body().collect().await?.to_bytes();
+    ///     Ok(Response::new(format!("{} bytes", read.len())))
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let x402 = X402::local().build()?;
+    /// let service = ServiceBuilder::new()
+    ///     .layer(x402.route("$0.01").free_when(|head| head.path() == "/sample").build()?)
+    ///     .map_request(inwards)
+    ///     .service_fn(upload);
+    ///
+    /// let free = Request::post("/sample").body("some tea".to_owned().boxed_unsync())?;
+    /// assert_eq!(service.oneshot(free).await?.into_body().collect().await?.to_bytes(), "8 bytes");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Else this one.

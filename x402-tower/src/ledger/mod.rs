@@ -43,6 +43,8 @@ pub use self::token::Token;
 
 /// Remembers every payment from its claim until nobody can use it any more.
 ///
+/// Every verb has to end: timeouts are the ledger's own, and are a [`LedgerError`].
+///
 /// Implementations prove themselves with the acceptance suite of the `testing` feature.
 pub trait Ledger: Send + Sync + 'static {
     /// What is known of a payment. Changes nothing.

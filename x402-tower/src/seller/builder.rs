@@ -28,6 +28,36 @@ use crate::till::{AllTerms, Limits, Origin, Till};
 ///
 /// Nothing is checked before [`Builder::build`], which reports everything that is wrong at once.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// use x402_tower::X402;
+/// use x402_tower::local::LocalFacilitator;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), x402_tower::ConfigError> {
+/// let x402 = X402::builder()
+///     .facilitator(LocalFacilitator::new()) // or an `HttpFacilitator`, for real money
+///     .pay_to("base", "0x209693Bc6afc0C5328bA36FaF03C514EF312287C")
+///     .pay_to("eip155:137", "0x209693Bc6afc0C5328bA36FaF03C514EF312287C")
+///     .public_url("https://example.com/api") // behind a proxy that takes off `/api`
+///     .secret(*b"the same for all servers of api.") // not this one
+///     .most_in_flight_per_payer(8)
+///     .wait_for_outcome(Duration::from_secs(10))
+///     .memory(Duration::from_secs(3600), Duration::from_secs(1800))
+///     .build()?;
+/// let layer = x402.price("$0.01")?;
+/// assert_eq!(layer.offers().len(), 2);
+///
+/// // All that is wrong is said at once.
+/// let error = X402::builder().pay_to("base", "0x1234").secret(*b"short").build().unwrap_err();
+/// let problems: Vec<&str> = error.problems().collect();
+/// assert!(problems.contains(&"the secret is shorter than 16 bytes"));
+/// assert!(problems.contains(&"the facilitator is missing: say `.facilitator(…)`"));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// `L` is what a price is in the framework at hand.
 #[must_use]
 pub struct Builder<L = GateLayer> {
@@ -116,6 +146,26 @@ impl<L: From<GateLayer>> Builder<L> {
     }
 
     /// A token that is not well-known. It is what dollars mean on its network from now on.
+    ///
+    /// ```
+    /// use x402_tower::X402;
+    /// use x402_tower::money::{Address, Asset, Network, Transfer};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let home: Network = "eip155:31337".parse()?;
+    /// let token = Address::parse(&home, "0x5FbDB2315678afecb367f032d93F642f64180aa3")?;
+    /// let token = Asset::new(home.clone(), "TEA", token, 6, Transfer::Eip3009);
+    /// let x402 = X402::local()
+    ///     .network("home", home)
+    ///     .token(token.with_eip712("Tea", "1")) // as its contract has them
+    ///     .pay_to("home", "0x209693Bc6afc0C5328bA36FaF03C514EF312287C")
+    ///     .build()?;
+    /// let layer = x402.price("$0.01")?;
+    /// assert_eq!(layer.offers()[0].to_string(), "0.01 TEA on eip155:31337");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn token(mut self, asset: Asset) -> Self {
         if let Err(error) = self.registry.register(asset) {
             self.problems.push(error.to_string());
@@ -144,12 +194,28 @@ impl<L: From<GateLayer>> Builder<L> {
     }
 
     /// A ledger in memory with other bounds than usual.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use x402_tower::X402;
+    /// use x402_tower::ledger::MemoryLedger;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), x402_tower::ConfigError> {
+    /// let ledger = MemoryLedger::builder().most_entries(10_000).build();
+    /// let x402 = X402::local().memory_ledger(Arc::new(ledger)).build()?;
+    /// # drop(x402);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn memory_ledger(mut self, ledger: Arc<MemoryLedger>) -> Self {
         self.ledger = Some(SharedLedger::memory(ledger));
         self
     }
 
-    /// Who looks at the chain itself when a facilitator cannot say what became of a settlement.
+    /// Who looks at the chain itself when a facilitator cannot say what became of a settlement. It has as long for each look
+    /// as the facilitator has to verify.
     pub fn witness(mut self, witness: impl Witness) -> Self {
         self.witness = Some(SharedWitness::new(witness));
         self

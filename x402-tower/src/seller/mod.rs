@@ -79,6 +79,9 @@ impl<L: From<GateLayer>> Seller<L> {
     /// A layer that asks up to this price. How much of it is charged is said while the request is served, by the
     /// [`Meter`](crate::Meter) in its extensions; who says nothing is paid all of it.
     ///
+    /// A buyer signs for one account of the facilitator. Until the facilitator was heard there is none to name, and a route
+    /// that accepts nothing else answers 503.
+    ///
     /// ```
     /// use std::convert::Infallible;
     ///
@@ -120,6 +123,31 @@ impl<L: From<GateLayer>> Seller<L> {
     ///
     /// The function gets the head of the request, owned, and says a price in any form, several of them, or that this
     /// request is free. If it fails, the request is answered 500 and not served.
+    ///
+    /// ```
+    /// use x402_tower::X402;
+    /// use x402_tower::price::{Accept, Quote, RequestHead};
+    ///
+    /// async fn price(head: RequestHead) -> Quote {
+    ///     match head.query_parameter("size").as_deref() {
+    ///         None => Quote::free(),
+    ///         Some("large") => Quote::any(["$0.10"]),
+    ///         Some(_) => {
+    ///             Quote::any([Accept::new("$0.01"), Accept::new("0.01 USDT").network("celo")])
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), x402_tower::ConfigError> {
+    /// let x402 = X402::local().build()?;
+    /// let layer = x402.price_with(price)?;
+    /// // Where there is but one price, it is enough by itself.
+    /// let other = x402.price_with(async |_: RequestHead| "$0.01")?;
+    /// # drop((layer, other));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -24,6 +24,43 @@ use crate::till::{Origin, Till};
 ///
 /// Nothing is checked before [`RouteBuilder::build`], which reports everything that is wrong at once.
 ///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use http::{Request, Response, StatusCode, header};
+/// use tower::{ServiceBuilder, ServiceExt as _};
+/// use x402_tower::X402;
+/// use x402_tower::gate::RequestBody;
+///
+/// async fn translate(_: Request<RequestBody<String>>) -> Result<Response<String>, Infallible> {
+///     Ok(Response::new("soleil".to_owned()))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let x402 = X402::local().build()?;
+/// let price = x402
+///     .route("$0.01")
+///     .description("A translation")
+///     .mime_type("text/plain")
+///     .bind_body(64 * 1024) // a payment is for one text
+///     .distinguish_by(header::ACCEPT_LANGUAGE) // other languages are other goods
+///     .free_when(|head| head.header(&header::AUTHORIZATION) == Some(b"Bearer friend"))
+///     .charge_when(|answer| answer.status() == StatusCode::OK)
+///     .build()?;
+/// let service = ServiceBuilder::new().layer(price).service_fn(translate);
+///
+/// let request = Request::post("/translate").body("sun".to_owned())?;
+/// let status = service.clone().oneshot(request).await?.status();
+/// assert_eq!(status, StatusCode::PAYMENT_REQUIRED);
+///
+/// let friend = Request::post("/translate").header(header::AUTHORIZATION, "Bearer friend");
+/// let status = service.oneshot(friend.body("sun".to_owned())?).await?.status();
+/// assert_eq!(status, StatusCode::OK);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// `L` is what a price is in the framework at hand: what [`RouteBuilder::build`] gives.
 #[must_use]
 pub struct RouteBuilder<L = GateLayer> {
@@ -167,6 +204,9 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
 
     /// How long the handler may take: 30 seconds unless said otherwise. A payment that does not last that long, and for
     /// a settlement after, is not accepted.
+    ///
+    /// No handler is stopped for it: that is for a timeout within. One that works until its payment cannot be settled any
+    /// more has worked for nothing. Where the money moves before, it may take as long as it likes, and this need not be said.
     pub const fn handler_budget(mut self, budget: Duration) -> Self {
         self.handler_budget = budget;
         self

@@ -7,6 +7,47 @@ use std::sync::Arc;
 use crate::ledger::Intent;
 
 /// Looks at the chain itself, where a facilitator cannot say what became of a settlement.
+///
+/// ```
+/// use std::error::Error;
+///
+/// use x402_tower::X402;
+/// use x402_tower::ledger::Intent;
+/// use x402_tower::settlement::{Testimony, Witness};
+///
+/// /// Asks a node of one's own.
+/// struct Node;
+///
+/// impl Node {
+///     async fn has_succeeded(&self, transaction: &str) -> Result<bool, Box<dyn Error + Send + Sync>> {
+///         # let _ = transaction;
+///         Ok(true) // `eth_getTransactionReceipt`
+///     }
+/// }
+///
+/// impl Witness for Node {
+///     async fn look(
+///         &self,
+///         _: &Intent,
+///         transaction: Option<&str>,
+///     ) -> Result<Testimony, Box<dyn Error + Send + Sync>> {
+///         Ok(match transaction {
+///             Some(transaction) if self.has_succeeded(transaction).await? => {
+///                 Testimony::Charged { transaction: transaction.to_owned() }
+///             }
+///             // A better one looks for a transfer with the payment's nonce.
+///             _ => Testimony::Unknown,
+///         })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), x402_tower::ConfigError> {
+/// let x402 = X402::local().witness(Node).build()?;
+/// # drop(x402);
+/// # Ok(())
+/// # }
+/// ```
 pub trait Witness: Send + Sync + 'static {
     /// Whether this payment has moved money. `transaction` is the one that was sent, if that is known.
     fn look(

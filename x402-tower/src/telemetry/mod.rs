@@ -8,7 +8,34 @@ use crate::money::Amount;
 
 /// Is told what happens to the money.
 ///
-/// It is called on the request path and should only pass the event on.
+/// It is called on the request path and should only pass the event on. Any function of an [`Event`] is one.
+///
+/// ```
+/// use std::sync::mpsc;
+///
+/// use x402_tower::X402;
+/// use x402_tower::telemetry::Event;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), x402_tower::ConfigError> {
+/// let (books, entries) = mpsc::channel();
+/// let x402 = X402::local()
+///     .observer(move |event: &Event<'_>| {
+///         let entry = match event {
+///             Event::Settled { intent, receipt, .. } => {
+///                 format!("{} paid {} in {}", intent.payer, intent.amount, receipt.transaction())
+///             }
+///             Event::OwedRefund { receipt, .. } => format!("give back {}", receipt.transaction()),
+///             other => format!("{other:?}"),
+///         };
+///         let _ = books.send(entry);
+///     })
+///     .build()?;
+/// # drop(x402);
+/// # assert!(entries.try_recv().is_err());
+/// # Ok(())
+/// # }
+/// ```
 pub trait Observer: Send + Sync + 'static {
     /// Something has happened.
     fn observe(&self, event: &Event<'_>);
