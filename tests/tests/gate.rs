@@ -9,16 +9,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
+use futures_util::stream;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body::{Body, Frame};
-use http_body_util::{BodyExt as _, Empty, Full};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
 use tower::limit::ConcurrencyLimit;
 use tower::load_shed::LoadShed;
 use tower::{Layer as _, Service, ServiceBuilder, service_fn};
 use tower_test::mock;
 use x402_tests::shop::PAYEE;
-use x402_tests::{Spy, Verb};
+use x402_tests::{BoxError, Spy, TestBody, Verb, pieces};
 use x402_tower::X402;
 use x402_tower::facilitator::{Facilitator, FacilitatorError, PaymentCall};
 use x402_tower::gate::{GateLayer, RequestBody, ResponseBody};
@@ -489,5 +490,160 @@ async fn an_answer_that_nobody_reads_is_not_delivered() {
             _ => drop(answer),
         }
         ledger.wait_for(delivered, 1).await;
+    }
+}
+
+/// A body that says that it is over and not how long it is.
+struct Told(Option<Bytes>);
+
+impl Body for Told {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Poll::Ready(self.0.take().map(|data| Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+/// Takes an answer as servers do: they ask for no more of it than there is.
+async fn take(answer: Response<ResponseBody<TestBody>>) {
+    let (parts, mut body) = answer.into_parts();
+    let bare = parts.status.is_informational() || [204, 304].contains(&parts.status.as_u16());
+    let mut left = body.size_hint().exact();
+    while !bare && !body.is_end_stream() && left != Some(0) {
+        let frame = body.frame().await.unwrap().unwrap();
+        if let (Some(left), Some(data)) = (&mut left, frame.data_ref()) {
+            *left -= data.len() as u64;
+        }
+    }
+}
+
+/// What a server does not ask for any more has been delivered.
+#[tokio::test]
+async fn an_answer_is_delivered_when_a_server_has_all_of_it() {
+    let ledger = Spy::new(MemoryLedger::builder().build());
+    let x402 = X402::local().ledger(ledger.clone()).build().unwrap();
+    let route = x402.route("$0.01").charge_when(|_| true);
+    let gate = route.build().unwrap();
+    let body: fn(u16) -> TestBody = |case| match case {
+        1 => pieces(9, true),
+        2 => pieces(0, true),
+        3 => Told(Some(Bytes::from_static(b"the goods"))).boxed_unsync(),
+        4 => Told(None).boxed_unsync(),
+        _ => pieces(0, false),
+    };
+    let cases = [
+        (200, 1, Some(9)),
+        (200, 2, Some(0)),
+        (200, 3, None),
+        (200, 4, None),
+        (101, 5, None),
+        (204, 5, None),
+        (304, 5, None),
+    ];
+    let wallet = Wallet::from_seed(1);
+    let mut bought = 0;
+    for method in [Method::GET, Method::POST] {
+        for (status, case, length) in cases {
+            let mut service = gate.clone().layer(service_fn(
+                move |_: Request<RequestBody<Empty<Bytes>>>| async move {
+                    let mut response = Response::new(body(case));
+                    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+                    Ok::<_, Infallible>(response)
+                },
+            ));
+            let challenge = ask(&mut service, unpaid()).await;
+            let mut request = paid(&challenge, &wallet);
+            *request.method_mut() = method.clone();
+            let answer = ask(&mut service, request).await;
+            assert_eq!(answer.status(), status);
+            assert_eq!(answer.body().size_hint().exact(), length);
+            take(answer).await;
+            bought += 1;
+            let ends = [Verb::Delivered, Verb::Undelivered];
+            ledger.wait_for_any(&ends, bought).await;
+            assert_eq!(
+                ledger.count(Verb::Delivered),
+                bought,
+                "{method} {status} {case}"
+            );
+        }
+    }
+}
+
+/// An answer is kept with all that belongs to it, or not at all.
+#[tokio::test]
+async fn an_answer_with_trailers_is_not_kept_without_them() {
+    let ledger = Spy::new(MemoryLedger::builder().build());
+    let x402 = X402::local().ledger(ledger.clone()).build().unwrap();
+    let gate = x402.price("$0.01").unwrap();
+    let mut service = gate.layer(service_fn(
+        |request: Request<RequestBody<Empty<Bytes>>>| async move {
+            let name = HeaderName::from_static("x-sum");
+            let trailers = HeaderMap::from_iter([(name, HeaderValue::from_static("7"))]);
+            let goods = Bytes::from_static(b"the goods");
+            let body: TestBody = if request.method() == Method::GET {
+                let frames = [Frame::data(goods), Frame::trailers(trailers)];
+                StreamBody::new(stream::iter(frames.map(Ok))).boxed_unsync()
+            } else {
+                let trailers = std::future::ready(Some(Ok(trailers)));
+                let body = Full::new(goods).map_err(|never| match never {});
+                body.with_trailers(trailers).boxed_unsync()
+            };
+            Ok::<_, Infallible>(Response::new(body))
+        },
+    ));
+    let wallet = Wallet::from_seed(1);
+    for (i, (method, again)) in [(Method::GET, 200), (Method::POST, 409)]
+        .into_iter()
+        .enumerate()
+    {
+        let challenge = ask(&mut service, unpaid()).await;
+        let mut request = paid(&challenge, &wallet);
+        *request.method_mut() = method;
+        for status in [200, again] {
+            let answer = ask(&mut service, request.clone()).await;
+            assert_eq!(answer.status(), status);
+            let collected = answer.into_body().collect().await.unwrap();
+            assert_eq!(collected.trailers().is_some(), status == 200);
+            ledger.wait_for(Verb::Delivered, i + 1).await;
+        }
+    }
+}
+
+/// Whoever asks whether they may ask is not sent anywhere, and given nothing.
+#[tokio::test]
+async fn a_question_leads_nowhere() {
+    for (said, told) in [(200, 200), (405, 405), (303, 204), (101, 204)] {
+        let mut service = gate().layer(service_fn(
+            move |_: Request<RequestBody<Empty<Bytes>>>| async move {
+                let mut response = Response::new(Full::<Bytes>::from("the goods"));
+                *response.status_mut() = StatusCode::from_u16(said).unwrap();
+                Ok::<_, Infallible>(response)
+            },
+        ));
+        let mut question = unpaid();
+        *question.method_mut() = Method::OPTIONS;
+        for (name, value) in [
+            ("origin", "https://page.example"),
+            ("access-control-request-method", "GET"),
+        ] {
+            let value = HeaderValue::from_static(value);
+            question.headers_mut().insert(name, value);
+        }
+        let answer = ask(&mut service, question).await;
+        assert_eq!(answer.status(), told);
+        assert!(answer.into_body().is_end_stream());
     }
 }

@@ -411,6 +411,7 @@ pub async fn can_be_settled_before_serving<A: App>() {
         );
         assert_eq!(answer.text(), format!("run {run}"));
         assert!(answer.receipt().success);
+        assert_eq!(answer.header(CACHE_CONTROL), Some("private"));
         shop.assert_charges(2);
         shop.ledger
             .wait_for(

@@ -86,7 +86,12 @@ impl Watch {
         }
     }
 
-    fn pass(&mut self, data: &Bytes) {
+    fn pass(&mut self, frame: &Frame<Bytes>) {
+        let Some(data) = frame.data_ref() else {
+            // An answer with trailers is not kept without them.
+            self.copy = None;
+            return;
+        };
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(data.len() as u64);
         }
@@ -228,8 +233,8 @@ impl<RB: Body> Body for ResponseBody<RB> {
                 let frame = frame.map(|frame| frame.map(|frame| frame.map_data(into_bytes)));
                 match &frame {
                     Some(Ok(frame)) => {
-                        if let (Some(watch), Some(data)) = (watch.as_mut(), frame.data_ref()) {
-                            watch.pass(data);
+                        if let Some(watch) = watch {
+                            watch.pass(frame);
                         }
                         // A server that knows the length, or is told that this was the end, does not ask again.
                         if body.is_end_stream() || watch.as_deref().is_some_and(Watch::is_over) {

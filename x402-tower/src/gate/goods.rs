@@ -160,8 +160,7 @@ impl Goods {
 
     /// The answer as it is kept.
     pub(super) fn kept(&self, captured: &Captured) -> Option<KeptAnswer> {
-        let whole = self.is_whole && captured.trailers.is_none();
-        whole.then(|| KeptAnswer {
+        captured.trailers.is_none().then(|| KeptAnswer {
             body: captured.data.clone(),
             ..self.head()
         })
