@@ -9,8 +9,8 @@ use x402_tower::Digest;
 use x402_tower::clock::Clock;
 use x402_tower::facilitator::PaymentCall;
 use x402_tower::ledger::{
-    Claim, Claimed, Fenced, Identity, Intent, KeptAnswer, Ledger, MemoryLedger, Parked, Receipt,
-    Release, Settled, SharedLedger, Standing, Token,
+    Claim, Claimed, Delivery, Fenced, Handed, Identity, Intent, KeptAnswer, Ledger, MemoryLedger,
+    Parked, Receipt, Release, Settled, SharedLedger, Standing, Token, Unresolved,
 };
 use x402_tower::money::{Address, Amount, Network};
 use x402_tower::proto::{SettleResponse, Version};
@@ -51,33 +51,37 @@ async fn claim(ledger: &MemoryLedger, number: u64, clock: &ManualClock) -> Resul
     ledger.claim(&claim).await.map_err(|error| error.is_full())
 }
 
+fn intent() -> Intent {
+    let call = PaymentCall::new(Version::V2, "{}", "{}");
+    let payer = Address::evm([1; 20]);
+    Intent::new(call, "exact", Network::BASE, payer, Amount::ZERO, 0)
+}
+
+fn answer(length: usize, clock: &ManualClock) -> KeptAnswer {
+    let body = Bytes::from(vec![0; length]);
+    KeptAnswer::new(StatusCode::OK, Arc::new([]), body, clock.now())
+}
+
+async fn begin(ledger: &MemoryLedger, number: u64, clock: &ManualClock) -> Token {
+    let Ok(Claimed::Fresh(token)) = claim(ledger, number, clock).await else {
+        panic!("{number}")
+    };
+    let parked = Arc::new(Parked::new(intent(), Duration::ZERO));
+    let begun = ledger.begin_settlement(&token, &parked, MINUTE).await;
+    assert_eq!(begun.unwrap(), Fenced::Done);
+    token
+}
+
 async fn settle(
     ledger: &MemoryLedger,
     number: u64,
     clock: &ManualClock,
     body: Option<usize>,
 ) -> Token {
-    let Ok(Claimed::Fresh(token)) = claim(ledger, number, clock).await else {
-        panic!("{number}")
-    };
-    let call = PaymentCall::new(Version::V2, "{}", "{}");
-    let intent = Intent::new(
-        call,
-        "exact",
-        Network::BASE,
-        Address::evm([1; 20]),
-        Amount::ZERO,
-        0,
-    );
-    let parked = Arc::new(Parked::new(intent, Duration::ZERO));
-    let begun = ledger.begin_settlement(&token, &parked, MINUTE).await;
-    assert_eq!(begun.unwrap(), Fenced::Done);
+    let token = begin(ledger, number, clock).await;
     let receipt = Receipt::new(SettleResponse::settled("eip155:8453", "0x1", "0x2"));
     let mut settled = Settled::new(receipt, Amount::ZERO, clock.now() + MINUTE);
-    settled.answer = body.map(|length| {
-        let body = Bytes::from(vec![0; length]);
-        KeptAnswer::new(StatusCode::OK, Arc::new([]), body, clock.now())
-    });
+    settled.answer = body.map(|length| answer(length, clock));
     let committed = ledger.commit(&token, &settled).await;
     assert_eq!(committed.unwrap(), Fenced::Done);
     token
@@ -156,6 +160,70 @@ async fn answers_are_bounded_in_all_and_the_oldest_go_first() {
     // One that is larger than all of the room is not kept, and takes the others with it no further than it must.
     settle(&ledger, 20, &clock, Some(1001)).await;
     assert!(!has_answer(&ledger, 20).await);
+}
+
+#[tokio::test]
+async fn answers_that_are_kept_later_are_bounded_as_well() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder()
+        .clock(clock.clone())
+        .most_answer_bytes(1000)
+        .build();
+    for number in 0..20 {
+        let token = settle(&ledger, number, &clock, None).await;
+        let mut handed = Handed::new(Delivery::Delivered);
+        handed.answer = Some(answer(100, &clock));
+        let delivered = ledger.deliver(&token, &handed).await;
+        assert_eq!(delivered.unwrap(), Fenced::Done);
+    }
+    for number in 0..20 {
+        assert_eq!(has_answer(&ledger, number).await, number >= 10, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn what_has_just_expired_makes_room() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder()
+        .clock(clock.clone())
+        .most_entries(1)
+        .build();
+    for seconds in 0..10 {
+        // They are all in one shard, where somebody has looked only just now.
+        let mut key = [0; 32];
+        key[0] = seconds;
+        let digest = Digest::from_bytes(key);
+        let identity = Identity::new(Key::from_bytes(key), digest, digest, None);
+        let lease = Duration::from_secs(1);
+        let claim = Claim::new(identity, lease, clock.now() + lease);
+        assert!(matches!(
+            ledger.claim(&claim).await.unwrap(),
+            Claimed::Fresh(_)
+        ));
+        clock.advance(lease);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_remembered_for_ever() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder().clock(clock.clone()).build();
+    // Claimed and abandoned, given up by a client, settled, and never found out.
+    claim(&ledger, 1, &clock).await.unwrap();
+    let Ok(Claimed::Fresh(token)) = claim(&ledger, 2, &clock).await else {
+        panic!("not fresh")
+    };
+    let released = ledger.release(&token, Release::Aborted).await;
+    assert_eq!(released.unwrap(), Fenced::Done);
+    settle(&ledger, 3, &clock, Some(100)).await;
+    let token = begin(&ledger, 4, &clock).await;
+    let unresolved = Unresolved::new(intent(), None, clock.now() + MINUTE);
+    let given_up = ledger.give_up(&token, &unresolved).await;
+    assert_eq!(given_up.unwrap(), Fenced::Done);
+    assert_eq!(ledger.len(), 4);
+    clock.advance(MINUTE);
+    ledger.due(10, MINUTE).await.unwrap();
+    assert!(ledger.is_empty(), "{ledger:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

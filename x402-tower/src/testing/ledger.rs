@@ -57,6 +57,7 @@ pub async fn acceptance<L: Ledger>(make: impl AsyncFn(Arc<dyn Clock>) -> L) {
         what_is_found_is_compared,
         a_claim_ends_with_its_lease,
         a_settlement_that_outlives_its_lease_is_parked,
+        a_settlement_that_outlives_its_lease_is_due_whoever_notices,
         an_old_token_changes_nothing,
         a_settled_payment_is_remembered_for_as_long_as_it_says,
         a_parked_payment_is_due_once_and_on_time,
@@ -387,6 +388,29 @@ async fn a_settlement_that_outlives_its_lease_is_parked<L: Ledger>(books: &Books
     );
 }
 
+async fn a_settlement_that_outlives_its_lease_is_due_whoever_notices<L: Ledger>(books: &Books<L>) {
+    for notice in 0..4 {
+        let one = payment();
+        let token = books.begin(&one).await;
+        books.clock.advance(LEASE);
+        // Somebody asks about it, somebody pays with it again, or whoever had it wakes up.
+        match notice {
+            0 => assert!(books.is_parked(&one).await),
+            1 => assert!(matches!(books.claim(&one).await, Claimed::Known(_))),
+            2 => books.ledger.attend(&[token]).await.unwrap(),
+            _ => {
+                let _ = books.ledger.abandon(&token).await.unwrap();
+            }
+        }
+        let [(taken, _)] = &books.due_attempts().await[..] else {
+            panic!("it is due: {notice}")
+        };
+        assert_eq!(taken.key(), &one.key);
+        let released = books.ledger.release(taken, Release::Answered).await;
+        assert_eq!(released.unwrap(), Fenced::Done);
+    }
+}
+
 async fn an_old_token_changes_nothing<L: Ledger>(books: &Books<L>) {
     let one = payment();
     let old = books.claim_fresh(&one).await;
@@ -477,10 +501,17 @@ async fn a_parked_payment_is_due_once_and_on_time<L: Ledger>(books: &Books<L>) {
         "somebody looks after it"
     );
     assert!(books.is_in_flight(&one).await);
+    let claimed = books.claim(&another(&one)).await;
+    assert!(
+        matches!(&claimed, Claimed::Owed(key, _) if *key == one.key),
+        "nobody waits for it, so it is owed: {claimed:?}"
+    );
     // Whoever looks after it dies, and it is due again.
     books.clock.advance(LEASE);
-    assert_eq!(books.due_attempts().await.len(), 2);
-    assert!(books.ledger.due(1, LEASE).await.unwrap().is_empty());
+    for left in [1, 1, 0] {
+        let due = books.ledger.due(1, LEASE).await.unwrap();
+        assert_eq!(due.len(), left, "no more than was asked for");
+    }
 }
 
 async fn a_parked_payment_ends<L: Ledger>(books: &Books<L>) {
@@ -575,6 +606,8 @@ async fn aborted_runs_are_counted<L: Ledger>(books: &Books<L>) {
             Fenced::Done
         );
         assert!(books.find(&one).await.is_none());
+        let again = books.ledger.release(&token, Release::Aborted).await;
+        assert_eq!(again.unwrap(), Fenced::Lost, "it counts once");
     }
     assert!(matches!(
         books.ledger.claim(&claim).await.unwrap(),
@@ -595,6 +628,7 @@ async fn reruns_are_counted_and_one_at_a_time<L: Ledger>(books: &Books<L>) {
     assert!(books.is_in_flight(&one).await, "its answer is on its way");
     assert!(matches!(rerun(true).await, Rerun::Busy));
     books.hand(&token, Delivery::Undelivered).await;
+    books.clock.advance(ATTENDED_FOR * 2);
     let Rerun::Granted(first) = rerun(false).await else {
         panic!("the first is granted")
     };
@@ -622,6 +656,10 @@ async fn reruns_are_counted_and_one_at_a_time<L: Ledger>(books: &Books<L>) {
     let Rerun::Granted(second) = rerun(true).await else {
         panic!("the second is granted")
     };
+    assert!(
+        matches!(books.claim(&another(&one)).await, Claimed::Attended(key, _) if key == one.key),
+        "somebody answers it once more"
+    );
     books.hand(&second, Delivery::Undelivered).await;
     let Some(Standing::Settled(settled)) = books.standing(&one).await else {
         panic!("it is settled")
@@ -688,7 +726,13 @@ async fn what_was_not_delivered_is_owed<L: Ledger>(books: &Books<L>) {
         // Whoever does not want it so is not asked.
         let mut claim = books.claim_of(&newer);
         claim.owed = false;
-        Books::<L>::fresh(books.ledger.claim(&claim).await.unwrap());
+        let token = Books::<L>::fresh(books.ledger.claim(&claim).await.unwrap());
+        let released = books.ledger.release(&token, Release::Answered).await;
+        assert_eq!(released.unwrap(), Fenced::Done);
+        assert!(
+            matches!(books.claim(&newer).await, Claimed::Owed(key, _) if key == older.key),
+            "that changes nothing for the older one"
+        );
     }
 }
 
@@ -874,19 +918,41 @@ async fn what_is_abandoned_is_owed_at_once<L: Ledger>(books: &Books<L>) {
 }
 
 async fn what_expires_undelivered_is_told<L: Ledger>(books: &Books<L>) {
-    let (undelivered, delivered) = (payment(), payment());
-    let token = books.settle(&undelivered, books.settled()).await;
-    books.hand(&token, Delivery::Undelivered).await;
-    let token = books.settle(&delivered, books.settled()).await;
-    books.hand(&token, Delivery::Delivered).await;
+    for delivery in [
+        Delivery::Undelivered,
+        Delivery::Undelivered,
+        Delivery::Delivered,
+    ] {
+        let token = books.settle(&payment(), books.settled()).await;
+        books.hand(&token, delivery).await;
+    }
     assert!(books.due().await.is_empty());
     books.clock.advance(HOUR * 2);
-    let [Due::Refund(settled)] = &books.due().await[..] else {
-        panic!("one is to be refunded")
-    };
-    assert_eq!(
-        (settled.receipt.transaction(), settled.amount),
-        ("0xabc", Amount::from(7u64))
-    );
+    for _ in 0..2 {
+        let due = books.ledger.due(1, LEASE).await.unwrap();
+        let [Due::Refund(settled)] = &due[..] else {
+            panic!("one is to be refunded: {due:?}")
+        };
+        assert_eq!(
+            (settled.receipt.transaction(), settled.amount),
+            ("0xabc", Amount::from(7u64))
+        );
+    }
     assert!(books.due().await.is_empty(), "once is enough");
+    // Nor is it forgotten if the payment comes again before anybody has looked, or its answer breaks off only then.
+    for comes_again in [true, false] {
+        let one = payment();
+        let token = books.settle(&one, books.settled()).await;
+        if comes_again {
+            books.hand(&token, Delivery::Undelivered).await;
+        }
+        books.clock.advance(HOUR * 2);
+        if comes_again {
+            books.claim_fresh(&one).await;
+        } else {
+            let late = Handed::new(Delivery::Undelivered);
+            let _ = books.ledger.deliver(&token, &late).await.unwrap();
+        }
+        assert!(matches!(&books.due().await[..], [Due::Refund(_)]));
+    }
 }

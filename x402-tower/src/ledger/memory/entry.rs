@@ -15,7 +15,7 @@ use crate::scheme::Key;
 pub(super) struct Half([u64; 2]);
 
 impl Half {
-    const NONE: Self = Self([0; 2]);
+    pub(super) const NONE: Self = Self([0; 2]);
 
     const fn new(value: u128) -> Self {
         Self([(value >> 64) as u64, value as u64])
@@ -132,7 +132,6 @@ impl Entry {
     pub(super) fn claim(&mut self, claim: &Claim, fence: u64, until: Duration) {
         *self = Self {
             aborted: self.aborted,
-            reruns: self.reruns,
             ..Self::new(claim, fence, until)
         };
     }

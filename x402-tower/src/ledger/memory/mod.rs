@@ -400,7 +400,6 @@ impl Ledger for MemoryLedger {
             entry.unpark(change.half, change.parked);
             change.parked.insert((parked.next_attempt, change.half));
             entry.state = State::Parked(Open::new(token.key(), parked));
-            change.ledger.owed.update(entry, token.key());
         }))
     }
 
@@ -505,7 +504,6 @@ impl Ledger for MemoryLedger {
                     open,
                     attended: ABANDONED,
                 };
-                self.owed.update(entry, token.key());
                 due.push(Due::Attempt(token, parked));
             }
         }
@@ -537,16 +535,24 @@ mod tests {
         claim
     }
 
-    async fn settle(ledger: &MemoryLedger, claim: &Claim, receipt: SettleResponse) {
+    fn intent() -> Intent {
+        let payer = Address::evm([1; 20]);
+        let call = PaymentCall::new(Version::V2, "{}", "{}");
+        Intent::new(call, "exact", Network::BASE, payer, Amount::ZERO, 0)
+    }
+
+    async fn begin(ledger: &MemoryLedger, claim: &Claim) -> Token {
         let Claimed::Fresh(token) = ledger.claim(claim).await.unwrap() else {
             panic!("not fresh")
         };
-        let payer = Address::evm([1; 20]);
-        let call = PaymentCall::new(Version::V2, "{}", "{}");
-        let intent = Intent::new(call, "exact", Network::BASE, payer, Amount::ZERO, 0);
-        let parked = Arc::new(Parked::new(intent, Duration::ZERO));
+        let parked = Arc::new(Parked::new(intent(), Duration::ZERO));
         let begun = ledger.begin_settlement(&token, &parked, MINUTE).await;
         assert_eq!(begun.unwrap(), Fenced::Done);
+        token
+    }
+
+    async fn settle(ledger: &MemoryLedger, claim: &Claim, receipt: SettleResponse) {
+        let token = begin(ledger, claim).await;
         let now = ledger.clock.now();
         let mut settled = Settled::new(Receipt::new(receipt), 2_500u64.into(), now + MINUTE);
         settled.delivery = Delivery::Undelivered;
@@ -579,6 +585,70 @@ mod tests {
         ));
     }
 
+    /// The index of what is owed is only as large as what may be owed.
+    #[tokio::test]
+    async fn what_is_owed_to_nobody_is_in_no_index() {
+        let clock = Arc::new(ManualClock::new(NOW));
+        let ledger = MemoryLedger::builder().clock(clock.clone()).build();
+        let mut tokens = Vec::new();
+        for key in 1..=5 {
+            let mut claim = claim(key, 1);
+            claim.owed = false;
+            let token = begin(&ledger, &claim).await;
+            ledger.attend(&[token]).await.unwrap();
+            tokens.push(token);
+        }
+        let request = claim(9, 1).identity;
+        assert_eq!(ledger.owed.find(&request, &[]).len(), tokens.len());
+        // Delivered, refused, never found out, and expired before or while it is handed over.
+        for token in [tokens[0], tokens[3], tokens[4]] {
+            let receipt = Receipt::new(receipt());
+            let settled = Settled::new(receipt, Amount::ZERO, NOW + MINUTE);
+            let _ = ledger.commit(&token, &settled).await.unwrap();
+        }
+        let handed = Handed::new(Delivery::Delivered);
+        let _ = ledger.deliver(&tokens[0], &handed).await.unwrap();
+        let _ = ledger.release(&tokens[1], Release::Aborted).await.unwrap();
+        let unresolved = Unresolved::new(intent(), None, NOW + MINUTE);
+        let _ = ledger.give_up(&tokens[2], &unresolved).await.unwrap();
+        assert_eq!(
+            ledger.owed.find(&request, &[]),
+            [*tokens[3].key(), *tokens[4].key()]
+        );
+        clock.advance(MINUTE);
+        let handed = Handed::new(Delivery::Undelivered);
+        let _ = ledger.deliver(&tokens[4], &handed).await.unwrap();
+        ledger.due(10, MINUTE).await.unwrap();
+        assert!(ledger.owed.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_parked_is_due_when_that_was_said_last() {
+        let clock = Arc::new(ManualClock::new(NOW));
+        let ledger = MemoryLedger::builder().clock(clock.clone()).build();
+        let claim = claim(1, 1);
+        let token = begin(&ledger, &claim).await;
+        let parked = Arc::new(Parked::new(intent(), NOW));
+        let _ = ledger.park(&token, &parked).await.unwrap();
+        // Whoever looks after it takes too long.
+        let due = ledger.due(1, MINUTE).await.unwrap();
+        let [Due::Attempt(token, _)] = &due[..] else {
+            panic!("it is due")
+        };
+        clock.advance(MINUTE);
+        let found = ledger.find(&claim.identity).await.unwrap().unwrap();
+        let standing = found.standing;
+        assert!(matches!(standing, crate::ledger::Standing::Parked(_)));
+        for minutes in [1, 2] {
+            let parked = Arc::new(Parked::new(intent(), clock.now() + MINUTE * minutes));
+            let _ = ledger.park(token, &parked).await.unwrap();
+        }
+        clock.advance(MINUTE);
+        assert!(ledger.due(1, MINUTE).await.unwrap().is_empty());
+        clock.advance(MINUTE);
+        assert_eq!(ledger.due(1, MINUTE).await.unwrap().len(), 1);
+    }
+
     #[tokio::test]
     async fn a_settled_payment_is_remembered_as_it_was() {
         let ledger = MemoryLedger::builder()
@@ -588,7 +658,15 @@ mod tests {
         extended.extensions = Some(Object::new().with_text("note", "thanks"));
         let refused = SettleResponse::failed("eip155:8453", Some("unconfirmed".to_owned()));
         let solana = SettleResponse::settled("solana:x", "9WzD", "5VERv8");
-        for (key, receipt) in (1..).zip([receipt(), extended, refused, solana]) {
+        let mut more = receipt();
+        more.rest = Object::new().with_text("gasUsed", "21000");
+        let mut receipts = vec![receipt(), extended, refused, solana, more];
+        // Up to where the amount has no room beside them, and then they themselves.
+        receipts
+            .extend((200..260).map(|length| {
+                SettleResponse::settled("eip155:8453", "0xAbcd", "x".repeat(length))
+            }));
+        for (key, receipt) in (1..).zip(receipts) {
             let claim = claim(key, key);
             settle(&ledger, &claim, receipt.clone()).await;
             let found = ledger.find(&claim.identity).await.unwrap().unwrap();

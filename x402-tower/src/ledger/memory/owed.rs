@@ -62,6 +62,11 @@ impl Owed {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|shard| lock(shard).is_empty())
+    }
+
     fn shard(&self, request: Half) -> MutexGuard<'_, SpreadMap<Half, Keys>> {
         lock(&self.0[request.place_of(SHARDS)])
     }

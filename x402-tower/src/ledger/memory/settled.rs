@@ -46,7 +46,8 @@ impl Seconds {
     pub(super) const BEGINNING: Self = Self(0);
 
     pub(super) fn after(time: Duration) -> Self {
-        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        let part = u64::from(time.subsec_nanos() > 0);
+        let seconds = time.as_secs().saturating_add(part);
         Self(u32::try_from(seconds).unwrap_or(u32::MAX))
     }
 
@@ -195,4 +196,42 @@ fn unpack(packed: &[u8]) -> (Receipt, Amount) {
     amount[zeros..].copy_from_slice(rest);
     let answer = SettleResponse::settled(network, payer, transaction);
     (Receipt::new(answer), Amount::from_be_bytes(amount))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Digest;
+
+    #[test]
+    fn nothing_ends_before_its_time() {
+        let second = Duration::from_secs(1);
+        for time in [second, second / 2, second * 5 / 2] {
+            let until = Seconds::after(time);
+            assert!(!until.is_over(time - Duration::from_nanos(1)));
+            assert!(until.is_over(time + second));
+        }
+        for far in [second * u32::MAX, second * u32::MAX * 2, Duration::MAX] {
+            assert!(!Seconds::after(far).is_over(Duration::from_secs(1_790_000_000)));
+        }
+    }
+
+    #[test]
+    fn the_last_word_about_a_body_counts() {
+        let receipt = Receipt::new(SettleResponse::settled("eip155:8453", "0x01", "0x02"));
+        let settled = Settled::new(receipt, Amount::ZERO, Duration::ZERO);
+        let mut remembered = Remembered::new(&settled, Seconds::BEGINNING);
+        let some = BodyDigest::new(3, true, Some(Digest::from_bytes([9; 32])));
+        for body in [
+            BodyDigest::UNREAD,
+            EMPTY,
+            some,
+            EMPTY,
+            some,
+            BodyDigest::UNREAD,
+        ] {
+            remembered.set_body(body);
+            assert_eq!(remembered.body(), body);
+        }
+    }
 }

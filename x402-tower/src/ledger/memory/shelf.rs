@@ -52,3 +52,19 @@ impl Shelf {
         gone
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_over_is_put_away_however_small_it_is() {
+        let shelf = Shelf::new(1000);
+        for second in 0..10_000 {
+            let now = Duration::from_secs(second);
+            let until = Seconds::after(now + Duration::from_secs(60));
+            shelf.put(Half::NONE, 0, until, now);
+        }
+        assert_eq!(lock(&shelf.kept).order.len(), 60);
+    }
+}
