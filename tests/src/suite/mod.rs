@@ -117,6 +117,7 @@ macro_rules! behaviours {
                 are_the_only_ones_to_be_served,
                 are_served_what_they_asked_for,
                 are_found_by_what_was_ordered,
+                are_found_among_a_few,
                 are_found_by_an_order_that_failed,
                 may_order_something_else_meanwhile,
                 buy_anew_what_was_delivered_meanwhile,

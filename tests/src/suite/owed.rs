@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use x402_tower::Settle;
 use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
-use x402_tower::proto::header::PAYMENT_REQUIRED;
+use x402_tower::proto::header::{PAYMENT_REQUIRED, PAYMENT_RESPONSE};
 
 use crate::buyer::{encode, get, paying, paying_v1, request};
 use crate::shop::goods;
@@ -123,17 +123,32 @@ pub async fn are_served_after_a_reset<A: App>() {
 /// The same for clients of version 1, who can show nothing but a new signature.
 pub async fn are_served_in_version_1<A: App>() {
     let kitchen = Kitchen::open();
-    let (shop, buyer) = paid_and_gone::<A>(&kitchen, 1).await;
-    let payment = buyer.pay_v1(&shop.challenge("/goods").await);
-    let answer = shop.send(paying_v1(get("/goods"), &payment)).await;
-    assert_eq!(
-        (answer.status, answer.text()),
-        (StatusCode::OK, "the goods, run 2")
-    );
-    assert_eq!(
-        answer.receipt_v1().transaction,
-        shop.transfers()[0].transaction
-    );
+    let handler = kitchen.cook(|run, _| {
+        let mut response = http::Response::new(body(format!("run {run}")));
+        if run == 2 {
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+        }
+        Ok(response)
+    });
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), handler)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    leave_unserved(&shop, &buyer, "/goods", 1).await;
+    for (served, text) in [
+        (StatusCode::BAD_GATEWAY, "run 2"),
+        (StatusCode::OK, "run 3"),
+    ] {
+        let payment = buyer.pay_v1(&shop.challenge("/goods").await);
+        let answer = shop.send(paying_v1(get("/goods"), &payment)).await;
+        assert_eq!((answer.status, answer.text()), (served, text));
+        assert_eq!(
+            answer.receipt_v1().transaction,
+            shop.transfers()[0].transaction
+        );
+        assert_eq!(answer.header(PAYMENT_RESPONSE), None);
+    }
     shop.assert_charges(1);
 }
 
@@ -326,6 +341,33 @@ pub async fn are_found_by_what_was_ordered<A: App>() {
         );
     }
     shop.assert_charges(orders.len());
+}
+
+/// Not more than eight of them are looked through.
+pub async fn are_found_among_a_few<A: App>() {
+    let cook = handler(|request: Request<TestBody>| async {
+        let order = request.into_body().collect().await?.to_bytes();
+        Ok(http::Response::new(body(order)))
+    });
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), cook)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    for number in 0..9 {
+        let ask = request(Method::POST, "/goods", number.to_string());
+        leave_asking(&shop, &buyer, ask, number + 1).await;
+    }
+    // The ninth is behind eight others, and the eighth behind seven.
+    for (number, transfer) in [(8, 9), (7, 7)] {
+        let payment = shop.pay(&buyer, "/goods").await;
+        let ask = request(Method::POST, "/goods", number.to_string());
+        let answer = shop.send(paying(ask, &payment)).await;
+        assert_eq!(answer.text(), number.to_string());
+        let paid_by = &shop.transfers()[transfer].transaction;
+        assert_eq!(&answer.receipt().transaction, paid_by);
+    }
+    shop.assert_charges(10);
 }
 
 /// Paid before, and the handler failed when it had read the order: the same order is owed, and another is another purchase.

@@ -97,8 +97,8 @@ pub(super) async fn claim(
             },
         };
         // There may be more of it. It ends, even if the ledger does not listen.
-        request.owed = request.passed.len() < MOST_PASSED;
         request.passed.push(passed);
+        request.owed = request.passed.len() < MOST_PASSED;
     }
 }
 
