@@ -112,3 +112,41 @@ impl<F: Future> Future for Timeout<'_, F> {
         sleep.as_mut().poll(cx).map(|()| Err(Elapsed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use super::*;
+
+    /// Notes for how long it was to wait, and does not.
+    #[derive(Debug, Default)]
+    struct Hasty(Mutex<Vec<u64>>);
+
+    impl Clock for Hasty {
+        fn now(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            let mut slept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            slept.push(duration.as_secs());
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn pauses_become_longer_and_end_in_a_quarter_of_an_hour() {
+        let clock = Hasty::default();
+        let mut pauses = Pauses::default();
+        for _ in 0..1000 {
+            if !pauses.pass(&clock).await {
+                break;
+            }
+        }
+        let slept = clock.0.into_inner().unwrap();
+        assert_eq!(slept[..6], [1, 2, 4, 8, 16, 16]);
+        let minutes = slept.iter().sum::<u64>().div_ceil(60);
+        assert_eq!(minutes, 15);
+    }
+}

@@ -111,9 +111,12 @@ pub async fn that_cannot_begin_give_the_payment_back<A: App>() {
 pub async fn that_gave_a_payment_to_somebody_else<A: App>() {
     let shop = Shop::simple::<A>().await;
     let buyer = shop.buyer(1);
+    let mut payments = Vec::new();
     for (verb, charges) in [(Verb::Begin, 0), (Verb::Commit, 1)] {
         shop.ledger.lose(verb);
-        let answer = shop.buy(&buyer, "/goods").await;
+        let payment = shop.pay(&buyer, "/goods").await;
+        let answer = shop.send(paying(get("/goods"), &payment)).await;
+        payments.push(payment);
         assert_eq!(
             (answer.status, answer.problem().as_str()),
             (StatusCode::CONFLICT, "payment_in_flight"),
@@ -124,6 +127,15 @@ pub async fn that_gave_a_payment_to_somebody_else<A: App>() {
         assert_eq!(shop.facilitator.calls().settle, charges);
         shop.assert_charges(charges);
     }
+    // When they have found out about it, it is known here too.
+    shop.clock.advance(Duration::from_secs(120));
+    shop.reconcile_until(Verb::Commit, 1).await;
+    let answer = shop.send(paying(get("/goods"), &payments[1])).await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (StatusCode::OK, "the goods")
+    );
+    shop.assert_charges(1);
 }
 
 /// Money that has moved is served for, though it could not be written down yet.
@@ -179,7 +191,23 @@ pub async fn that_cannot_commit_for_long_believe_who_has_delivered<A: App>() {
         (again.status, again.text()),
         (StatusCode::OK, "the goods, run 2")
     );
+    let known = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        (known.status, known.text()),
+        (StatusCode::OK, "the goods, run 1")
+    );
     shop.assert_charges(2);
+
+    // Nobody attends to any of it any more.
+    shop.ledger.wait_for(Verb::Delivered, 2).await;
+    let beat = Duration::from_millis(1300);
+    let mut attended = Vec::new();
+    for _ in 0..4 {
+        shop.clock.advance(beat);
+        shop.clock.sleeper_for(beat).await;
+        attended.push(shop.ledger.count(Verb::Attend));
+    }
+    assert_eq!(attended[2], attended[3]);
 }
 
 /// What has arrived has arrived, though it could not be written down yet: nobody is owed it.
@@ -326,4 +354,24 @@ pub async fn that_take_time_are_waited_for_by_draining<A: App>() {
     shop.clock.sleeper_for(Duration::from_secs(60)).await;
     shop.ledger.let_go();
     assert!(draining.await.unwrap().is_clean());
+}
+
+/// Draining waits until the ledger knows what was settled.
+pub async fn that_cannot_commit_are_waited_for_by_draining<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::with::<A>(&kitchen).await;
+    shop.ledger.fail(Verb::Commit, 1);
+    let answer = shop.buy(&shop.buyer(1), "/goods").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let pause = Duration::from_secs(1);
+    shop.clock.sleeper_for(pause).await;
+    let x402 = shop.x402.clone();
+    let drained = x402.drain(Duration::ZERO).await;
+    assert_eq!((drained.running, drained.parked), (1, 0));
+    let draining = tokio::spawn(async move { x402.drain(Duration::from_secs(60)).await });
+    shop.clock.sleeper_for(Duration::from_secs(60)).await;
+    shop.clock.advance(pause);
+    assert!(draining.await.unwrap().is_clean());
+    let written = [Verb::Claim, Verb::Begin, Verb::Commit, Verb::Delivered];
+    assert_eq!(shop.ledger.seen(), written);
 }

@@ -1,11 +1,12 @@
 //! Facilitators that misbehave, in the process and behind HTTP.
 
-use std::error::Error;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{Method, StatusCode};
 use tokio::net::TcpListener;
+use x402_tower::clock::Clock as _;
 use x402_tower::facilitator::{Endpoint, HttpFacilitator};
 use x402_tower::ledger::Intent;
 use x402_tower::local::Fault;
@@ -14,7 +15,7 @@ use x402_tower::proto::header::{PAYMENT_REQUIRED, PAYMENT_RESPONSE};
 use x402_tower::settlement::{Testimony, Witness};
 
 use crate::buyer::{get, paying, request};
-use crate::{Answer, App, Challenge, Kitchen, Shop, ShopBuilder, Verb, Wire};
+use crate::{Answer, App, BoxError, Challenge, Kitchen, Shop, ShopBuilder, Verb, Wire};
 
 async fn shop(kitchen: &Kitchen, wire: Wire) -> ShopBuilder {
     Shop::builder()
@@ -227,7 +228,7 @@ pub async fn may_have_a_witness_that_says_nothing<A: App>() {
             &self,
             _: &Intent,
             _: Option<&str>,
-        ) -> Result<Testimony, Box<dyn Error + Send + Sync>> {
+        ) -> Result<Testimony, BoxError> {
             std::future::pending().await
         }
     }
@@ -257,6 +258,40 @@ pub async fn may_have_a_witness_that_says_nothing<A: App>() {
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     assert_eq!(shop.events(), ["unconfirmed", "settled"]);
     shop.assert_charges(1);
+}
+
+/// A witness that sees nothing, and remembers what it was to look for.
+#[derive(Clone, Default)]
+struct Blind(Arc<Mutex<Vec<Option<String>>>>);
+
+impl Witness for Blind {
+    async fn look(&self, _: &Intent, transaction: Option<&str>) -> Result<Testimony, BoxError> {
+        let transaction = transaction.map(str::to_owned);
+        self.0.lock().unwrap().push(transaction);
+        Ok(Testimony::Unknown)
+    }
+}
+
+/// A witness is told which transaction was sent, as soon as that is known: while the request waits, and later.
+pub async fn that_name_a_transaction_tell_a_witness<A: App>() {
+    let kitchen = Kitchen::open();
+    let blind = Blind::default();
+    let witness = blind.clone();
+    let shop = shop(&kitchen, Wire::Process)
+        .await
+        .seller(|builder| builder.witness(witness))
+        .open::<A>()
+        .await;
+    shop.facilitator
+        .on(Endpoint::Settle, [Fault::LoseRequest, Fault::Pending(9)]);
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+    assert_parked(&answer, "settlement_pending");
+    shop.reconcile_until(Verb::Commit, 1).await;
+    let asked = blind.0.lock().unwrap();
+    assert_eq!((asked.len(), &asked[0]), (10, &None));
+    let transaction = Some(answer.receipt().transaction);
+    assert!(asked[1..].iter().all(|asked| *asked == transaction));
 }
 
 /// A buyer who cancels in time has not paid, and looks like one who has. A witness can tell.
@@ -373,6 +408,31 @@ pub async fn that_say_pending_may_fall_silent<A: App>() {
     assert!((12..=16).contains(&asked), "{asked} times in ten minutes");
     let again = shop.send(paying(get("/goods"), &payment)).await;
     assert_eq!(again.receipt(), answer.receipt());
+}
+
+/// A transaction may be late. Only ten minutes after its payment has ended it is given up, and what is known of it is said
+/// for another day.
+pub async fn that_say_pending_for_ever_are_given_up<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = shop(&kitchen, Wire::Process).await.open::<A>().await;
+    shop.facilitator
+        .on(Endpoint::Settle, [Fault::Pending(u32::MAX)]);
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let over = shop.clock.now() + Duration::from_secs(300 + 600);
+    let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+    assert_parked(&answer, "settlement_pending");
+    shop.reconcile_until(Verb::GiveUp, 1).await;
+    let late = shop.clock.now().checked_sub(over).expect("not before");
+    assert!(late < Duration::from_secs(62), "{late:?}");
+    for hours in [0, 23] {
+        shop.clock.advance(Duration::from_secs(hours * 3600));
+        let gone = shop.send(paying(get("/goods"), &payment)).await;
+        assert_eq!(
+            (gone.status, gone.problem().as_str()),
+            (StatusCode::GONE, "settlement_unresolved")
+        );
+        assert_eq!(gone.receipt().transaction, answer.receipt().transaction);
+    }
 }
 
 /// A transaction that the chain has undone has moved nothing.

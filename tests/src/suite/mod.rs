@@ -133,9 +133,11 @@ macro_rules! behaviours {
                 that_lose_answers_are_believed_once,
                 that_lose_answers_are_caught_by_a_witness,
                 may_have_a_witness_that_says_nothing,
+                that_name_a_transaction_tell_a_witness,
                 may_be_the_buyers_doing,
                 that_say_pending_are_waited_for,
                 that_say_pending_may_fall_silent,
+                that_say_pending_for_ever_are_given_up,
                 that_revert_have_charged_nothing,
                 that_refuse_after_a_loss_prove_nothing,
                 that_find_an_empty_account_after_a_loss_prove_nothing,
@@ -176,6 +178,7 @@ macro_rules! behaviours {
                 are_closed_by_draining,
                 that_are_open_are_told_by_draining,
                 that_take_time_are_waited_for_by_draining,
+                that_cannot_commit_are_waited_for_by_draining,
             ];
             bypass: [
                 is_no_other_spelling_of_a_path,
@@ -198,6 +201,7 @@ macro_rules! behaviours {
                 is_verified_again_to_the_limit,
                 is_charged_once,
                 can_be_served_again,
+                is_what_was_charged_when_it_is_served_again,
                 is_not_mistaken_for_a_fixed_price,
                 shares_its_nonces_with_fixed_prices,
                 is_refused_whatever_was_changed,

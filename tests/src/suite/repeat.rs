@@ -8,27 +8,38 @@ use http::header::{AGE, HOST, SET_COOKIE};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 use x402_tower::cors::REPLAYED;
+use x402_tower::facilitator::Endpoint;
+use x402_tower::local::Fault;
 use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::buyer::{encode, get, paying, request};
 use crate::{App, Challenge, Kitchen, Shop, Verb, body, handler};
 
-/// A payment that is good for longer than usual is remembered for longer.
+/// A payment that is good for longer than usual is remembered for longer, however it was settled.
 pub async fn is_known_as_long_as_it_could_be_used<A: App>() {
     let shop = Shop::simple::<A>().await;
     let mut challenge = shop.challenge("/goods").await;
     challenge.v2.accepts[0].max_timeout_seconds = 3600;
-    let mut payment = shop.buyer(1).payment(&challenge);
-    payment["accepted"]["maxTimeoutSeconds"] = 300.into();
-    let payment = encode(&payment);
-    for replayed in [None, Some("true")] {
-        let answer = shop.send(paying(get("/goods"), &payment)).await;
-        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        assert_eq!(answer.header(REPLAYED), replayed);
-        shop.ledger.wait_for(Verb::Delivered, 1).await;
-        shop.clock.advance(Duration::from_secs(3500));
+    for (i, pending) in [0, 9].into_iter().enumerate() {
+        let mut payment = shop.buyer(i as u64).payment(&challenge);
+        payment["accepted"]["maxTimeoutSeconds"] = 300.into();
+        let payment = encode(&payment);
+        if pending > 0 {
+            shop.facilitator
+                .on(Endpoint::Settle, [Fault::Pending(pending)]);
+            let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+            assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+            shop.reconcile_until(Verb::Commit, i + 1).await;
+        }
+        for replayed in [None, Some("true")] {
+            let answer = shop.send(paying(get("/goods"), &payment)).await;
+            assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+            assert_eq!(answer.header(REPLAYED), replayed);
+            shop.ledger.wait_for(Verb::Delivered, i + 1).await;
+            shop.clock.advance(Duration::from_secs(3400));
+        }
+        shop.assert_charges(i + 1);
     }
-    shop.assert_charges(1);
 }
 
 /// A request is another one with other credentials, and with whatever else the seller says makes one.

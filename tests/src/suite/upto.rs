@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{Method, Response, StatusCode};
 use serde_json::json;
-use x402_tower::facilitator::Endpoint;
-use x402_tower::local::Fault;
+use x402_tower::facilitator::{Endpoint, Facilitator, FacilitatorError, PaymentCall};
+use x402_tower::local::{Fault, LocalFacilitator};
 use x402_tower::money::{Address, Amount};
 use x402_tower::price::{Accept, Quote};
 use x402_tower::proto::header::{PAYMENT_REQUIRED, PAYMENT_RESPONSE};
 use x402_tower::proto::v2::PaymentRequirements;
+use x402_tower::proto::{SettleResponse, SupportedResponse, VerifyResponse};
 use x402_tower::{Meter, Payment, Settle};
 
 use crate::buyer::{encode, get, paying, request};
@@ -369,6 +370,49 @@ pub async fn can_be_served_again<A: App>() {
         assert_charged(&shop, &answer, 10_000);
         assert_eq!(answer.body.len(), 100_000);
         shop.ledger.wait_for(Verb::Delivered, run).await;
+    }
+    assert_eq!(kitchen.started(), 2);
+}
+
+/// A facilitator that says that it has charged half a cent, whatever it was asked for.
+struct Lenient(LocalFacilitator);
+
+impl Facilitator for Lenient {
+    async fn verify(&self, call: &PaymentCall) -> Result<VerifyResponse, FacilitatorError> {
+        self.0.verify(call).await
+    }
+
+    async fn settle(&self, call: &PaymentCall) -> Result<SettleResponse, FacilitatorError> {
+        let mut answer = self.0.settle(call).await?;
+        answer.amount = Some(5_000u64.into());
+        Ok(answer)
+    }
+
+    async fn supported(&self) -> Result<SupportedResponse, FacilitatorError> {
+        self.0.supported().await
+    }
+}
+
+/// What was paid for is what the facilitator says that it has charged, though that is less than was metered.
+pub async fn is_what_was_charged_when_it_is_served_again<A: App>() {
+    let kitchen = Kitchen::open();
+    let handler = kitchen.cook(|run, request| {
+        let paid = request.extensions().get::<Payment>().unwrap().amount();
+        if paid != [MOST, 5_000][run - 1].into() {
+            return Err(format!("{paid} paid for run {run}").into());
+        }
+        meter(&request).add("$0.01")?;
+        Ok(Response::new(crate::pieces(100_000, true)))
+    });
+    let builder = Shop::builder()
+        .seller_with(|builder, facilitator| builder.facilitator(Lenient(facilitator.clone())));
+    let shop = open::<A>(builder, handler).await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    for times in 1..=2 {
+        let answer = shop.send(paying(get("/goods"), &payment)).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.receipt().amount, Some(5_000u64.into()));
+        shop.ledger.wait_for(Verb::Delivered, times).await;
     }
     assert_eq!(kitchen.started(), 2);
 }

@@ -158,10 +158,7 @@ impl Attempt {
 
     /// It is probable that our own try has used the payment up. A buyer who cancelled it in time looks the same. Small
     /// amounts are served on that belief, once for each payer.
-    fn believe(&mut self) -> Found {
-        if self.open == Open::Nothing {
-            self.open = Open::Unknown;
-        }
+    fn believe(&self) -> Found {
         let till = &self.till;
         if !self.job.parked.may_be_unconfirmed
             || !till.beliefs.believe(&self.intent().payer, till.now())
@@ -204,4 +201,28 @@ fn wants_verification(answer: &SettleResponse) -> bool {
         })
     };
     !answer.success && (says(&answer.error_reason) || says(&answer.error_message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wants_a_verification_says_so_as_a_reason_or_in_a_message() {
+        let failed = |text: &str| SettleResponse::failed("base", Some(text.to_owned()));
+        for (text, wants) in [
+            ("Payment must be verified before settlement", true),
+            ("the payment MUST BE VERIFIED first", true),
+            ("not verified before", true),
+            ("the payment was verified", false),
+            ("", false),
+        ] {
+            assert_eq!(wants_verification(&failed(text)), wants, "{text}");
+            let mut message = failed("unexpected_settle_error");
+            message.error_message = Some(text.to_owned());
+            assert_eq!(wants_verification(&message), wants, "{text}");
+            message.success = true;
+            assert!(!wants_verification(&message));
+        }
+    }
 }

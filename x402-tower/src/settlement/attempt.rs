@@ -83,10 +83,8 @@ impl Attempt {
         let handover = Handover::new(Arc::clone(till), token);
         let handover = match till.ledger.commit(&token, &settled).await {
             Ok(Fenced::Done) => handover,
-            Ok(Fenced::Lost) => {
-                till.attendance.end(&token);
-                return None;
-            }
+            // The handover ends here, and with it what this process attends to.
+            Ok(Fenced::Lost) => return None,
             Err(error) => {
                 log::error!("a settled payment could not be written down; trying again"; error = Chain(&error), key = token.key());
                 handover.telling(commit_later(till, token, settled))

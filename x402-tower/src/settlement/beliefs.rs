@@ -38,4 +38,16 @@ mod tests {
         assert!(beliefs.believe(&other, day(1)));
         assert!(beliefs.believe(&one, day(2)));
     }
+
+    #[test]
+    fn not_everybody_is_believed_at_once() {
+        let beliefs = Beliefs::default();
+        let believed = (0..MOST as u64 + 5).filter(|number| {
+            let mut account = [0; 20];
+            account[..8].copy_from_slice(&number.to_be_bytes());
+            beliefs.believe(&Address::evm(account), Duration::ZERO)
+        });
+        assert_eq!(believed.count(), MOST);
+        assert!(beliefs.believe(&Address::evm([9; 20]), ONCE_IN));
+    }
 }
