@@ -224,11 +224,7 @@ pub async fn may_have_a_witness_that_says_nothing<A: App>() {
     struct Speechless;
 
     impl Witness for Speechless {
-        async fn look(
-            &self,
-            _: &Intent,
-            _: Option<&str>,
-        ) -> Result<Testimony, BoxError> {
+        async fn look(&self, _: &Intent, _: Option<&str>) -> Result<Testimony, BoxError> {
             std::future::pending().await
         }
     }

@@ -37,6 +37,7 @@ macro_rules! behaviours {
                 takes_permit2,
                 takes_any_of_several_offers,
                 understands_other_spellings,
+                gives_one_receipt_and_that_is_the_buyers,
                 charges_nothing_for_errors,
                 charges_nothing_for_failures,
                 charges_by_status,

@@ -629,3 +629,28 @@ pub async fn names_payers_canonically<A: App>() {
         answer.text()
     );
 }
+
+/// A seller who has bought something and passes on what came with it: the receipt is the buyer's own, first and later.
+pub async fn gives_one_receipt_and_that_is_the_buyers<A: App>() {
+    let kitchen = Kitchen::open();
+    let resold = kitchen.cook(|run, _| {
+        let mut answer = Response::new(body(format!("the goods, run {run}")));
+        let theirs = HeaderValue::from_static("eyJzdWNjZXNzIjp0cnVlfQ==");
+        answer.headers_mut().insert(PAYMENT_RESPONSE, theirs);
+        Ok(answer)
+    });
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), resold)
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    for _ in 0..2 {
+        let ask = request(Method::POST, "/goods", "");
+        let answer = shop.send(paying(ask, &payment)).await;
+        assert_eq!(answer.text(), "the goods, run 1");
+        let receipts = answer.headers.get_all(PAYMENT_RESPONSE).iter().count();
+        assert_eq!(receipts, 1);
+        let transaction = &shop.transfers()[0].transaction;
+        assert_eq!(&answer.receipt().transaction, transaction);
+    }
+}

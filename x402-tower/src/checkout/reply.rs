@@ -76,7 +76,7 @@ impl Reply {
         headers.insert(header::AGE, age.saturating_add(before).into());
         headers.append(cors::REPLAYED, TRUE);
         if let Some((name, value)) = receipt_header(version, receipt.message()) {
-            headers.append(name, value);
+            headers.insert(name, value);
         }
         Self {
             status,

@@ -65,10 +65,10 @@ pub(super) fn about_asking(headers: &HeaderMap) -> HeaderMap {
         .collect()
 }
 
-/// Adds the receipt of a payment.
+/// Adds the receipt of a payment. What a service inside has paid for itself is nobody's business.
 pub(super) fn add_receipt(headers: &mut HeaderMap, version: Version, receipt: &Receipt) {
     if let Some((name, value)) = receipt_header(version, receipt.message()) {
-        headers.append(name, value);
+        headers.insert(name, value);
     }
 }
 
