@@ -298,8 +298,9 @@ pub async fn are_closed_by_draining<A: App>() {
     let late = shop.buy(&buyer, "/goods").await;
     assert_eq!(
         (late.status, late.problem().as_str()),
-        (StatusCode::SERVICE_UNAVAILABLE, "too_many_payments")
+        (StatusCode::SERVICE_UNAVAILABLE, "payment_unavailable")
     );
+    assert!(late.text().contains("about to stop") && late.header(RETRY_AFTER).is_some());
     assert!(!draining.is_finished());
     kitchen.finish(1);
     assert_eq!(sending.await.unwrap().status, StatusCode::OK);

@@ -157,3 +157,30 @@ async fn a_facilitator_that_is_down_does_not_keep_a_seller_from_selling() {
     let buyer = x402_tests::Buyer::new(1, clock);
     assert_eq!(super::buy(&gate, &buyer).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn whoever_wants_to_can_wait_for_it() {
+    let (oracle, clock) = (oracle(), ManualClock::shared());
+    let x402 = seller(&oracle, &clock).build().unwrap();
+    let within = Duration::from_secs(5);
+    let wait = || {
+        let x402 = x402.clone();
+        tokio::spawn(async move { x402.wait_for_facilitator(within).await })
+    };
+    let in_vain = wait();
+    clock.sleeper_for(within).await;
+    clock.advance(within);
+    assert!(!in_vain.await.unwrap());
+
+    let mut waiting = wait();
+    clock.sleeper_for(within).await;
+    oracle.say("0xa");
+    let pause = Duration::from_secs(1);
+    loop {
+        tokio::select! {
+            heard = &mut waiting => break assert!(heard.unwrap()),
+            () = clock.sleeper_for(pause) => clock.advance(pause),
+        }
+    }
+    assert!(wait().await.unwrap(), "it was heard before");
+}

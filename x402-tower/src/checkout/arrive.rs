@@ -100,8 +100,9 @@ pub(crate) fn arrive(
             if value.len() > policy.till.limits.header {
                 return Arrival::Reply(reply::reply(&Refusal::HeaderTooLarge, Some(version)));
             }
-            let Some(permit) = policy.till.flights.take_off() else {
-                return Arrival::Reply(reply::reply(&Refusal::Busy, Some(version)));
+            let permit = match policy.till.flights.take_off() {
+                Ok(permit) => permit,
+                Err(refusal) => return Arrival::Reply(reply::reply(&refusal, Some(version))),
             };
             Arrival::Pay(Box::new(Paying {
                 header: value,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use super::refusal::Refusal;
 use crate::money::Address;
 use crate::scheme::Key;
 
@@ -43,11 +44,12 @@ impl Flights {
     }
 
     /// Room for one more paid request, unless there are too many.
-    pub(crate) fn take_off(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn take_off(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         if self.closed.load(Ordering::Relaxed) {
-            return None;
+            return Err(Refusal::Stopping);
         }
-        Arc::clone(&self.permits).try_acquire_owned().ok()
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        permit.map_err(|_| Refusal::Busy)
     }
 
     /// Takes no more paid requests from now on.
@@ -198,9 +200,10 @@ mod tests {
         drop(seat);
         assert!(flights.board(&payer).is_some());
         let permit = flights.take_off();
-        assert!(permit.is_some() && flights.take_off().is_none() && flights.in_flight() == 1);
+        assert!(permit.is_ok() && flights.in_flight() == 1);
+        assert!(matches!(flights.take_off(), Err(Refusal::Busy)));
         drop(permit);
         flights.close();
-        assert!(flights.take_off().is_none());
+        assert!(matches!(flights.take_off(), Err(Refusal::Stopping)));
     }
 }

@@ -20,6 +20,8 @@ pub(crate) enum Refusal {
     Unavailable,
     /// There is too much to do.
     Busy,
+    /// The server is about to stop.
+    Stopping,
     /// There is too much to do for this payer.
     TooManyOfPayer,
     /// Somebody else is working on this payment.

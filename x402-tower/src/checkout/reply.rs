@@ -257,6 +257,14 @@ fn row(refusal: &Refusal) -> Row<'_> {
                 "Too many payments are in flight; this one has not been charged.",
             )
         },
+        Refusal::Stopping => Row {
+            retry_after: Some(2),
+            ..row(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "payment_unavailable",
+                "This server is about to stop; the payment has not been charged.",
+            )
+        },
         Refusal::TooManyOfPayer => Row {
             retry_after: Some(1),
             ..row(

@@ -3,6 +3,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::{Facilitator as _, FacilitatorError, SharedFacilitator};
 use crate::clock::{Clock, Elapsed, timeout};
 use crate::home::Home;
@@ -23,6 +25,8 @@ pub(crate) struct Supported {
     asking: AtomicBool,
     failures: AtomicU64,
     changed: Box<dyn Fn(&SupportedResponse) + Send + Sync>,
+    /// Somebody waits for the first word.
+    news: Notify,
 }
 
 const FRESH_FOR: Duration = Duration::from_secs(600);
@@ -47,6 +51,7 @@ impl Supported {
             asking: AtomicBool::new(false),
             failures: AtomicU64::new(0),
             changed: Box::new(changed),
+            news: Notify::new(),
         })
     }
 
@@ -56,6 +61,19 @@ impl Supported {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Waits until anything was heard.
+    pub(crate) async fn wait(self: &Arc<Self>) {
+        loop {
+            let news = self.news.notified();
+            if self.heard().is_some() {
+                return;
+            }
+            self.refresh(self.clock.now());
+            // One that has not answered is asked again.
+            let _ = timeout(&*self.clock, FIRST_RETRY, news).await;
+        }
     }
 
     /// Sees to it that what is heard is not too old. Costs nothing while it is not.
@@ -98,6 +116,7 @@ impl Supported {
         // First of all, so that whoever begins to listen now has heard it or is told.
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&answer));
         (self.changed)(&answer);
+        self.news.notify_waiters();
     }
 }
 

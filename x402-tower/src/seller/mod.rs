@@ -13,6 +13,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::timeout;
 use crate::gate::GateLayer;
 use crate::price::{Accept, IntoQuote, RequestHead};
 use crate::settlement::{self, Drained};
@@ -80,7 +81,7 @@ impl<L: From<GateLayer>> Seller<L> {
     /// [`Meter`](crate::Meter) in its extensions; who says nothing is paid all of it.
     ///
     /// A buyer signs for one account of the facilitator. Until the facilitator was heard there is none to name, and a route
-    /// that accepts nothing else answers 503.
+    /// that accepts nothing else answers 503. See [`wait_for_facilitator`](Self::wait_for_facilitator).
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -172,6 +173,39 @@ impl<L: From<GateLayer>> Seller<L> {
         Fut: Future<Output: IntoQuote> + Send + 'static,
     {
         RouteBuilder::dynamic(Arc::clone(&self.till), price)
+    }
+
+    /// Waits until the facilitator has said what it supports, for this long at the most. Says whether it has.
+    ///
+    /// A server need not wait, and does not by itself: it starts while its facilitator is down, and asks for what it can
+    /// ask for. This is for those who would rather notice, and for tests of prices that need to hear something first.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use http::{Request, StatusCode};
+    /// use tower::{ServiceBuilder, ServiceExt as _};
+    /// use x402_tower::X402;
+    /// # async fn translate(_: Request<x402_tower::gate::RequestBody<String>>)
+    /// # -> Result<http::Response<String>, std::convert::Infallible> {
+    /// #     Ok(http::Response::new(String::new()))
+    /// # }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let x402 = X402::local().build()?;
+    /// assert!(x402.wait_for_facilitator(Duration::from_secs(5)).await);
+    /// let service = ServiceBuilder::new().layer(x402.upto("$0.05")?).service_fn(translate);
+    /// let response = service.oneshot(Request::new(String::new())).await?;
+    /// assert_eq!(response.status(), StatusCode::PAYMENT_REQUIRED);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn wait_for_facilitator(&self, within: Duration) -> bool {
+        let till = &self.till;
+        timeout(&*till.clock, within, till.supported.wait())
+            .await
+            .is_ok()
     }
 
     /// Takes no more payments, and waits for those that are on their way. Call it when the server has stopped.
