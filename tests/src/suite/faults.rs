@@ -69,14 +69,15 @@ pub async fn at_verification_cost_nothing<A: App>() {
             Fault::Garbage,
             Fault::Html,
             Fault::Refuse("unexpected_verify_error".to_owned()),
+            Fault::Refuse("unexpected_error".to_owned()),
         ] {
             shop.facilitator.on(Endpoint::Verify, [fault]);
             assert_unavailable(&shop.send(paying(get("/goods"), &payment)).await);
         }
         shop.facilitator.on(Endpoint::Verify, [Fault::Hang]);
         let hanging = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
-        // Six faults so far, and this one has to have got there before time passes.
-        shop.facilitator.called(Endpoint::Verify, 7).await;
+        // Seven faults so far, and this one has to have got there before time passes.
+        shop.facilitator.called(Endpoint::Verify, 8).await;
         shop.clock.sleeper_for(Duration::from_secs(10)).await;
         shop.clock.advance(Duration::from_secs(10));
         assert_unavailable(&hanging.await.unwrap());

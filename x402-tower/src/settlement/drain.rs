@@ -7,7 +7,8 @@ use crate::till::Till;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
-    /// Settlements that were still running when the time was up. They go on as long as the runtime does.
+    /// Settlements that were still running when the time was up, and what the ledger had still to hear. Both go on as long
+    /// as the runtime does.
     pub running: usize,
     /// Payments of which it is not known whether they have moved money.
     pub parked: usize,
