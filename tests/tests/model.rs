@@ -1,8 +1,8 @@
 //! Random plans of everything that can happen to payments at once, judged by what must be true of every payment.
 //!
 //! Nothing here waits for anything: requests are polled by hand, tasks run when the plan says so, time passes when the
-//! plan says so, and a server can die between any two things that it writes down. So a plan that breaks a rule breaks it
-//! every time, and is cut down to the few steps that it takes.
+//! plan says so, and a server can die between any two things that it writes down, with or without another one beside it.
+//! So a plan that breaks a rule breaks it every time, and is cut down to the few steps that it takes.
 //!
 //! `X402_MODEL_CASES` says how many plans are tried. The seed is the same in every run, unless `X402_MODEL_SEED` says
 //! another number.

@@ -23,6 +23,7 @@ pub struct Books {
 }
 
 struct Life {
+    server: usize,
     slow: bool,
     dead: AtomicBool,
     /// At how many more boundaries of verbs it lives, if that is known.
@@ -33,8 +34,9 @@ struct Life {
 }
 
 impl Books {
-    pub fn open(ledger: Arc<MemoryLedger>, history: History, slow: bool) -> Self {
+    pub fn open(ledger: Arc<MemoryLedger>, history: History, server: usize, slow: bool) -> Self {
         let life = Life {
+            server,
             slow,
             dead: AtomicBool::new(false),
             left: AtomicUsize::new(usize::MAX),
@@ -105,10 +107,10 @@ impl Books {
         token: &Token,
         verb: Verb,
     ) -> impl FnOnce(Result<Fenced, LedgerError>) -> Result<Fenced, LedgerError> {
-        let (history, key) = (self.history.clone(), *token.key());
+        let (history, server, key) = (self.history.clone(), self.life.server, *token.key());
         move |fenced| {
             if let Ok(Fenced::Done) = fenced {
-                history.wrote(&key, verb);
+                history.wrote(server, &key, verb);
             }
             fenced
         }
@@ -156,7 +158,9 @@ impl Ledger for Books {
         self.verb(async {
             let claimed = self.ledger.claim(claim).await?;
             if let Claimed::Fresh(_) = claimed {
-                self.history.claimed(request, &claim.identity, claim.lease);
+                let server = self.life.server;
+                self.history
+                    .claimed(server, request, &claim.identity, claim.lease);
             }
             Ok(claimed)
         })
@@ -226,7 +230,7 @@ impl Ledger for Books {
         self.verb(async {
             let rerun = self.ledger.rerun(key, most, delivered).await?;
             if let Rerun::Granted(_) = rerun {
-                self.history.wrote(key, Verb::Rerun);
+                self.history.wrote(self.life.server, key, Verb::Rerun);
             }
             Ok(rerun)
         })
@@ -246,7 +250,7 @@ impl Ledger for Books {
             let due = self.ledger.due(most, lease).await?;
             for due in &due {
                 if let Due::Attempt(token, _) = due {
-                    self.history.wrote(token.key(), Verb::Due);
+                    self.history.wrote(self.life.server, token.key(), Verb::Due);
                 }
             }
             Ok(due)

@@ -24,8 +24,12 @@ pub enum What {
     Step(String),
     /// A request goes out.
     Sent { request: usize },
-    /// Something is written down.
-    Written { payment: usize, verb: Verb },
+    /// A server writes something down.
+    Written {
+        server: usize,
+        payment: usize,
+        verb: Verb,
+    },
     /// The facilitator is asked to move money.
     Asked { payment: usize },
     /// Money has moved.
@@ -45,8 +49,8 @@ pub enum What {
     },
     /// A request is over.
     Over { request: usize, end: End },
-    /// The server has died, and another one has started.
-    Crashed,
+    /// A server has died, and another one has started in its place.
+    Crashed { server: usize },
     /// From now on nothing goes wrong any more.
     Peace,
 }
@@ -162,7 +166,7 @@ impl History {
     }
 
     /// A payment is claimed by a request.
-    pub fn claimed(&self, request: usize, identity: &Identity, lease: Duration) {
+    pub fn claimed(&self, server: usize, request: usize, identity: &Identity, lease: Duration) {
         let payment = {
             let mut state = self.lock();
             let payment = state.payments[request];
@@ -171,12 +175,20 @@ impl History {
         };
         let until = self.0.clock.now() + lease;
         let verb = Verb::Claim { request, until };
-        self.note(What::Written { payment, verb });
+        self.note(What::Written {
+            server,
+            payment,
+            verb,
+        });
     }
 
-    pub fn wrote(&self, key: &Key, verb: Verb) {
+    pub fn wrote(&self, server: usize, key: &Key, verb: Verb) {
         let payment = self.lock().keys[key].0;
-        self.note(What::Written { payment, verb });
+        self.note(What::Written {
+            server,
+            payment,
+            verb,
+        });
     }
 
     /// Every payment that was ever claimed.

@@ -82,6 +82,8 @@ impl Stand {
 #[derive(Default)]
 struct Payment {
     stand: Stand,
+    /// Who has written that down.
+    server: usize,
     /// The event that it stands so since.
     since: usize,
     settled_at: Duration,
@@ -152,7 +154,14 @@ impl Judge<'_> {
                     end: None,
                 };
             }
-            What::Written { payment, verb } => self.written(payment, verb),
+            What::Written {
+                server,
+                payment,
+                verb,
+            } => {
+                self.written(payment, verb);
+                self.payments[payment].server = server;
+            }
             What::Asked { payment } => {
                 let stand = self.payments[payment].stand;
                 // Whoever has stalled may ask once more in vain, but never for what is free.
@@ -184,10 +193,11 @@ impl Judge<'_> {
                 }
             }
             What::Over { request, end } => self.requests[request].end = Some(end),
-            What::Crashed => {
+            What::Crashed { server } => {
                 self.crashes += 1;
                 self.crashed = self.index;
-                for payment in &mut self.payments {
+                let theirs = |payment: &&mut Payment| payment.server == server;
+                for payment in self.payments.iter_mut().filter(theirs) {
                     match &mut payment.stand {
                         Stand::Settling { abandoned } => *abandoned = true,
                         Stand::Settled { cut_off, delivery } => {
@@ -617,7 +627,6 @@ impl Judge<'_> {
             Stand::Claimed
                 if payment.claimed_at > self.crashed
                     && request.sent_at < payment.claimed_until
-                    && !self.world.has_outages()
                     && !self.is_cut_off(payment) =>
             {
                 Some("brings a payment that was never given back")
@@ -653,11 +662,6 @@ impl World {
     fn stalls(&self) -> bool {
         let mut steps = self.steps.iter();
         steps.any(|step| matches!(step, Step::Stall { .. }))
-    }
-
-    fn has_outages(&self) -> bool {
-        let mut steps = self.steps.iter();
-        steps.any(|step| matches!(step, Step::Outage { .. }))
     }
 
     /// Whether a buyer has cancelled a payment, so that it is used up and nobody has to serve it.

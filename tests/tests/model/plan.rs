@@ -29,6 +29,8 @@ pub struct Terms {
     pub stragglers: bool,
     /// How many bytes of an answer are kept.
     pub keeps: usize,
+    /// Whether there are two servers, which take turns with the requests.
+    pub replicas: bool,
     /// Whether buyers sign anew when there is peace, before they send again what they have signed.
     pub signs_anew: bool,
 }
@@ -189,7 +191,7 @@ pub fn plans() -> impl Strategy<Value = Plan> {
 
 fn terms() -> impl Strategy<Value = Terms> {
     (
-        any::<[bool; 6]>(),
+        any::<[bool; 7]>(),
         prop::sample::select(vec![0, 200, 64 << 10]),
     )
         .prop_map(
@@ -200,6 +202,7 @@ fn terms() -> impl Strategy<Value = Terms> {
                     believes,
                     verifies_first,
                     stragglers,
+                    replicas,
                     signs_anew,
                 ],
                 keeps,
@@ -210,6 +213,7 @@ fn terms() -> impl Strategy<Value = Terms> {
                 verifies_first,
                 stragglers,
                 keeps,
+                replicas,
                 signs_anew,
             },
         )

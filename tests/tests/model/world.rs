@@ -42,7 +42,7 @@ pub struct World {
     history: History,
     buyers: Vec<Buyer>,
     cook: Cook,
-    server: Option<Server>,
+    servers: Vec<Option<Server>>,
     /// The request that does not go on.
     stalled: Option<usize>,
 }
@@ -132,10 +132,13 @@ impl World {
             },
             history,
             clock,
-            server: None,
+            servers: Vec::new(),
             stalled: None,
         };
-        world.open();
+        for server in 0..1 + usize::from(terms.replicas) {
+            world.servers.push(None);
+            world.open(server);
+        }
         world
     }
 
@@ -161,10 +164,11 @@ impl World {
     }
 
     /// Starts a server.
-    fn open(&mut self) {
+    fn open(&mut self, number: usize) {
         let runtime = runtime::Builder::new_current_thread().build().unwrap();
         let terms = self.terms;
-        let books = Books::open(self.ledger.clone(), self.history.clone(), terms.slow_ledger);
+        let (ledger, history) = (self.ledger.clone(), self.history.clone());
+        let books = Books::open(ledger, history, number, terms.slow_ledger);
         let mut builder = X402::builder()
             .facilitator(self.teller.asked_by(books.clone()))
             .ledger(books.clone())
@@ -185,7 +189,7 @@ impl World {
             }
             route.build().unwrap().layer(self.cook.clone())
         };
-        self.server = Some(Server {
+        self.servers[number] = Some(Server {
             after: gate(Settle::After),
             before: gate(Settle::Before),
             runtime,
@@ -194,8 +198,9 @@ impl World {
         self.tasks();
     }
 
-    fn server(&mut self) -> &mut Server {
-        self.server.as_mut().unwrap()
+    /// The server with this number, or that has the request with this number: they take turns.
+    fn server(&self, number: usize) -> &Server {
+        self.servers[number % self.servers.len()].as_ref().unwrap()
     }
 
     fn step(&mut self, step: &Step) {
@@ -271,9 +276,15 @@ impl World {
             Step::OnVerify(trouble) => self.teller.trouble(Endpoint::Verify, trouble.clone()),
             Step::OnSettle(trouble) => self.teller.trouble(Endpoint::Settle, trouble.clone()),
             Step::Arrive => self.arrive(),
-            Step::Outage { verbs, done } => self.server().books.fail(usize::from(*verbs), *done),
-            Step::Crash => self.crash(),
-            Step::CrashAfter(boundaries) => self.server().books.die_after(usize::from(*boundaries)),
+            Step::Outage { verbs, done } => {
+                let verbs = usize::from(*verbs);
+                self.server(verbs).books.fail(verbs, *done);
+            }
+            Step::Crash => self.crash(self.requests.len() % self.servers.len()),
+            Step::CrashAfter(boundaries) => {
+                let boundaries = usize::from(*boundaries);
+                self.server(boundaries).books.die_after(boundaries);
+            }
         }
     }
 
@@ -281,8 +292,10 @@ impl World {
     fn make_peace(&mut self) {
         self.history.note(What::Peace);
         self.teller.peace();
-        self.server().books.fail(0, false);
-        self.server().books.die_after(usize::MAX);
+        for server in self.servers.iter().flatten() {
+            server.books.fail(0, false);
+            server.books.die_after(usize::MAX);
+        }
         self.arrive();
         self.go();
         self.wait_for_answers();
@@ -345,8 +358,8 @@ impl World {
 
     fn challenge(&mut self, spot: Spot) -> Challenge {
         let request = request(spot, false);
-        let asking = self.gate(spot).call(request);
-        let runtime = &self.server().runtime;
+        let asking = self.gate(0, spot).call(request);
+        let runtime = &self.server(0).runtime;
         let (parts, body) = runtime.block_on(asking).unwrap().into_parts();
         let body = runtime.block_on(http_body_util::BodyExt::collect(body));
         Challenge::of(&Answer {
@@ -356,8 +369,9 @@ impl World {
         })
     }
 
-    fn gate(&mut self, spot: Spot) -> &mut Gate<Cook> {
-        let server = self.server();
+    fn gate(&mut self, server: usize, spot: Spot) -> &mut Gate<Cook> {
+        let number = server % self.servers.len();
+        let server = self.servers[number].as_mut().unwrap();
         if spot.before {
             &mut server.before
         } else {
@@ -377,7 +391,7 @@ impl World {
         request.headers_mut().extend(headers.headers().clone());
         self.cook.dishes.lock().unwrap().push(dish);
         self.history.sent(payment);
-        let answering = self.gate(spot).call(request);
+        let answering = self.gate(number, spot).call(request);
         self.requests.push(Asking {
             payment,
             spelling,
@@ -390,7 +404,7 @@ impl World {
 
     /// Lets a request go on by one step.
     fn poll(&mut self, number: usize) {
-        let server = self.server.as_ref().unwrap();
+        let server = self.servers[number % self.servers.len()].as_ref().unwrap();
         let asking = &mut self.requests[number];
         self.history.enter(Some(number));
         let polled = catch_unwind(AssertUnwindSafe(|| {
@@ -406,8 +420,8 @@ impl World {
             }))
         }));
         self.history.enter(None);
-        if self.server().books.is_dead() {
-            return self.crash();
+        if self.server(number).books.is_dead() {
+            return self.crash(number % self.servers.len());
         }
         match polled {
             Err(_) => self.end(number, End::Panicked),
@@ -447,8 +461,7 @@ impl World {
         }
         self.history.enter(Some(number));
         // As in a server: from within its runtime.
-        let server = self.server.as_ref().unwrap();
-        let entered = server.runtime.enter();
+        let entered = self.server(number).runtime.enter();
         drop(state);
         drop(entered);
         self.history.enter(None);
@@ -456,20 +469,26 @@ impl World {
             request: number,
             end,
         });
-        if self.server().books.is_dead() && end != End::Crashed {
-            self.crash();
+        if self.server(number).books.is_dead() && end != End::Crashed {
+            self.crash(number % self.servers.len());
         }
     }
 
-    /// Lets the tasks of the server go on.
+    /// Lets the tasks of the servers go on.
     fn tasks(&mut self) {
-        self.server().runtime.block_on(async {
-            for _ in 0..8 {
-                tokio::task::yield_now().await;
+        for number in 0..self.servers.len() {
+            // The one beside it may not have started yet.
+            let Some(server) = &self.servers[number] else {
+                continue;
+            };
+            server.runtime.block_on(async {
+                for _ in 0..8 {
+                    tokio::task::yield_now().await;
+                }
+            });
+            if server.books.is_dead() {
+                self.crash(number);
             }
-        });
-        if self.server().books.is_dead() {
-            self.crash();
         }
     }
 
@@ -519,14 +538,14 @@ impl World {
         runtime.block_on(self.teller.arrive());
     }
 
-    fn crash(&mut self) {
-        self.server().books.die();
-        for number in 0..self.requests.len() {
+    fn crash(&mut self, server: usize) {
+        self.server(server).books.die();
+        for number in (server..self.requests.len()).step_by(self.servers.len()) {
             self.end(number, End::Crashed);
         }
-        self.server = None;
-        self.history.note(What::Crashed);
-        self.open();
+        self.servers[server] = None;
+        self.history.note(What::Crashed { server });
+        self.open(server);
     }
 }
 
