@@ -622,23 +622,19 @@ impl Judge<'_> {
         let served = head.goods.is_some();
         let is_believed = head.unsettled.as_deref() == Some(UNCONFIRMED);
         let is_theirs = served && (is_believed || head.transaction == payment.charge);
+        let may_buy = in_time && payment.aborted < MOST_ABORTED && !owed && !self.world.cancelled();
         let broken = match stood {
-            // Everybody has been answered by now, so nobody is at work on it.
+            // Everybody has been answered by now, so nobody is at work on it. A ledger that has not heard so is told again
+            // while this request waits.
             Stand::Claimed
                 if payment.claimed_at > self.crashed
                     && request.sent_at < payment.claimed_until
                     && !self.is_cut_off(payment) =>
             {
-                Some("brings a payment that was never given back")
+                let may_wait = self.world.has_outages() && (is_theirs || !may_buy);
+                (!may_wait).then_some("brings a payment that was never given back")
             }
-            Stand::Free
-                if in_time
-                    && payment.aborted < MOST_ABORTED
-                    && !owed
-                    && !self.world.cancelled() =>
-            {
-                (!is_theirs).then_some("brings a payment that is free")
-            }
+            Stand::Free if may_buy => (!is_theirs).then_some("brings a payment that is free"),
             Stand::Settled {
                 delivery: Delivery::Undelivered,
                 ..
@@ -662,6 +658,11 @@ impl World {
     fn stalls(&self) -> bool {
         let mut steps = self.steps.iter();
         steps.any(|step| matches!(step, Step::Stall { .. }))
+    }
+
+    fn has_outages(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| matches!(step, Step::Outage { .. }))
     }
 
     /// Whether a buyer has cancelled a payment, so that it is used up and nobody has to serve it.
