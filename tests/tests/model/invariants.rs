@@ -625,11 +625,12 @@ impl Judge<'_> {
         let may_buy = in_time && payment.aborted < MOST_ABORTED && !owed && !self.world.cancelled();
         let broken = match stood {
             // Everybody has been answered by now, so nobody is at work on it. A ledger that has not heard so is told again
-            // while this request waits.
+            // while this request waits; one that claims and says that it has not is told nothing.
             Stand::Claimed
                 if payment.claimed_at > self.crashed
                     && request.sent_at < payment.claimed_until
-                    && !self.is_cut_off(payment) =>
+                    && !self.is_cut_off(payment)
+                    && !self.world.loses_answers() =>
             {
                 let may_wait = self.world.has_outages() && (is_theirs || !may_buy);
                 (!may_wait).then_some("brings a payment that was never given back")
@@ -663,6 +664,12 @@ impl World {
     fn has_outages(&self) -> bool {
         let mut steps = self.steps.iter();
         steps.any(|step| matches!(step, Step::Outage { .. }))
+    }
+
+    /// Whether the ledger says that it has not done what it has done.
+    fn loses_answers(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| matches!(step, Step::Outage { done: true, .. }))
     }
 
     /// Whether a buyer has cancelled a payment, so that it is used up and nobody has to serve it.
