@@ -505,8 +505,10 @@ impl Judge<'_> {
             let is_answered = !older.spot.before
                 || answer.is_some_and(|head| head.goods.is_some())
                     && !self.payments[paid].forgotten;
-            let is_other =
-                is_answered && first.dish.reads && older.spot.post && first.order != order;
+            // A handler that has read nothing does not care, and the last one counts.
+            let last = self.payments[paid].ran_for;
+            let reads = first.dish.reads && last.is_none_or(|last| self.asking(last).dish.reads);
+            let is_other = is_answered && reads && older.spot.post && first.order != order;
             if paid == own && !has_reference {
                 self.breaks(format_args!(
                     "request {request} gets an answer without the reference"
