@@ -74,6 +74,7 @@ macro_rules! behaviours {
                 gets_the_kept_answer,
                 says_how_old_its_answer_is,
                 is_the_same_by_http_2,
+                is_the_same_however_it_is_sent,
                 is_known_as_long_as_it_could_be_used,
                 gets_nothing_without_the_reference,
                 can_be_paid_without_a_reference,
@@ -82,6 +83,7 @@ macro_rules! behaviours {
                 gets_the_whole_answer_after_its_head,
                 does_not_ask_for_the_price,
                 honours_a_price_that_was_told,
+                honours_no_price_of_something_else,
             ];
             replicas: [
                 serve_what_a_dead_one_was_paid_for,
@@ -95,6 +97,7 @@ macro_rules! behaviours {
                 charge_nothing_without_a_ledger,
                 sell_once_to_whoever_asks_twice,
                 say_again_what_was_not_answered,
+                owe_nothing_for_another_shop,
             ];
             disconnect: [
                 while_the_payment_is_verified,

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::header::{AGE, HOST, SET_COOKIE};
+use http::header::{AGE, COOKIE, HOST, SET_COOKIE, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 use x402_tower::cors::REPLAYED;
 use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
+use x402_tower::price::RequestHead;
 use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::buyer::{encode, get, paying, request};
@@ -145,6 +146,48 @@ pub async fn is_the_same_by_http_2<A: App>() {
         assert_eq!(kitchen.started(), i + 1);
         shop.assert_charges(i + 1);
     }
+}
+
+/// Neither cookies that HTTP/2 has sent one by one nor a body that is empty and not missing make another request.
+pub async fn is_the_same_however_it_is_sent<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            |x402| x402.route("$0.01").bind_body(100),
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let with_cookies = |cookies: &[&'static str]| {
+        let mut ask = paying(get("/goods"), &payment);
+        for cookie in cookies {
+            let cookie = HeaderValue::from_static(cookie);
+            ask.headers_mut().append(COOKIE, cookie);
+        }
+        ask
+    };
+    let apart = || with_cookies(&["a=1", "b=2"]);
+    let first = shop.send_http2("shop.example", apart()).await;
+    assert_eq!(first.text(), "the goods, run 1");
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    let mut empty = with_cookies(&["a=1; b=2"]);
+    let chunked = HeaderValue::from_static("chunked");
+    empty.headers_mut().insert(TRANSFER_ENCODING, chunked);
+    for again in [
+        shop.send_http2("shop.example", apart()).await,
+        shop.send(with_cookies(&["a=1; b=2"])).await,
+        shop.send(empty).await,
+    ] {
+        assert_eq!(again.text(), "the goods, run 1", "{again:?}");
+        assert_eq!(again.header(REPLAYED), Some("true"));
+    }
+    for others in [&["a=1"][..], &["a=1; b=3"], &["a=1;b=2"], &["b=2", "a=1"]] {
+        let other = shop.send(with_cookies(others)).await;
+        assert_eq!(other.problem(), "payment_for_other_request", "{others:?}");
+    }
+    shop.assert_charges(1);
 }
 
 /// Whoever comes again with the payment and its reference gets the same answer.
@@ -483,6 +526,50 @@ pub async fn honours_a_price_that_was_told<A: App>() {
     assert_eq!(Challenge::of(&answer).error(), mismatch);
     assert_eq!(kitchen.started(), 2);
     shop.assert_charges(2);
+}
+
+/// A price that was told for something cheap is not one for something dear, where headers tell them apart.
+pub async fn honours_no_price_of_something_else<A: App>() {
+    let kitchen = Kitchen::open();
+    let size = HeaderName::from_static("x-size");
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            move |x402| {
+                x402.route_with(async |head: RequestHead| {
+                    let large = ["x-size", "authorization", "range"]
+                        .iter()
+                        .any(|name| head.headers().contains_key(*name));
+                    if large { "$1" } else { "$0.01" }
+                })
+                .distinguish_by(size)
+            },
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    for (i, name) in ["x-size", "authorization", "range"].into_iter().enumerate() {
+        let payment = shop.pay(&buyer, "/goods").await;
+        let mut large = paying(get("/goods"), &payment);
+        let value = HeaderValue::from_static("bytes=0-");
+        large.headers_mut().insert(name, value);
+        let answer = shop.send(large).await;
+        let challenge = Challenge::of(&answer);
+        assert_eq!(challenge.error(), "no_matching_payment_requirements");
+        assert_eq!(challenge.v2.accepts[0].amount, 1_000_000u64.into());
+        assert_eq!(kitchen.started(), i, "{name}");
+        // A cookie that came with the challenge does not take away what was told.
+        let mut small = paying(get("/goods"), &payment);
+        let value = HeaderValue::from_static("session=1");
+        small.headers_mut().insert(COOKIE, value);
+        for _ in 0..2 {
+            let answer = shop.send(small.clone()).await;
+            assert_eq!(answer.text(), format!("the goods, run {}", i + 1));
+            shop.ledger.wait_for(Verb::Delivered, i + 1).await;
+        }
+    }
+    shop.assert_charges(3);
 }
 
 /// One body behind another.

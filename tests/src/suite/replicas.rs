@@ -353,3 +353,42 @@ pub async fn say_again_what_was_not_answered<A: App>() {
     one.ledger.wait_for(Verb::Attend, 2).await;
     connection.hang_up();
 }
+
+/// Shops of several names can share a ledger. What was bought from one is not owed by another, which sells something else
+/// by the same path.
+pub async fn owe_nothing_for_another_shop<A: App>() {
+    let (cheap, dear) = (Kitchen::open(), Kitchen::open());
+    let one = Shop::builder()
+        .sell(
+            "/goods",
+            |x402| x402.route("$0.01"),
+            endless_at_first(&cheap),
+        )
+        .open::<A>()
+        .await;
+    let other = one
+        .another()
+        .seller(|builder| builder.public_url("https://other.example"))
+        .sell("/goods", |x402| x402.route("$1"), dear.handler())
+        .open::<A>()
+        .await;
+    let buyer = one.buyer(1);
+    let payment = one.pay(&buyer, "/goods").await;
+    let mut connection = Connection::open(one.address(), &paying(get("/goods"), &payment)).await;
+    connection.read_until("the go").await;
+    connection.hang_up();
+    one.ledger.wait_for(Verb::Undelivered, 1).await;
+
+    let answer = other.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::CONFLICT, "payment_for_other_request")
+    );
+    assert_eq!(dear.started(), 0);
+    let answer = other.buy(&buyer, "/goods").await;
+    assert_eq!(answer.text(), "the goods, run 1");
+    assert_eq!(one.transfers()[1].amount, 1_000_000u64.into());
+    let answer = one.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(answer.text(), "the goods, run 2");
+    one.assert_charges(2);
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method, header};
 
 use super::admit::{Admission, Paying};
 use super::asked::{Asked, Place, is_preflight};
@@ -10,6 +10,7 @@ use super::known::Body;
 use super::policy::{Policy, Pricing};
 use super::refusal::Refusal;
 use super::reply::{self, Reply};
+use crate::Digest;
 use crate::digest::Hasher;
 use crate::price::{Head, RequestHead};
 use crate::proto::Version;
@@ -91,6 +92,7 @@ pub(crate) fn arrive(
                 method: head.method(),
                 target: head.target(),
                 host,
+                named: None,
                 version: None,
             };
             Arrival::Reply(place.challenge(&Refusal::PaymentRequired, &terms.now()))
@@ -144,17 +146,48 @@ fn request(policy: &Policy, head: &Head<'_>, host: Option<&str>) -> Hasher {
         head.method()
     };
     request.part(method.as_bytes());
-    request.part(host.unwrap_or_default().as_bytes());
+    request.part(server(policy, host).as_bytes());
     request.part(head.target().as_bytes());
     let always = [header::AUTHORIZATION, header::COOKIE, header::RANGE];
     for name in always.iter().chain(&policy.distinguishing) {
-        let mut values = head.header_values(name).peekable();
-        if values.peek().is_some() {
-            request.part(name.as_str().as_bytes());
-            values.for_each(|value| request.part(value));
-        }
+        header_part(&mut request, head, name);
     }
     request
+}
+
+/// What a price that was told holds for, but for method and target. Cookies can come with the challenge itself, so they
+/// are left to sellers who know that their prices depend on them.
+fn named(policy: &Policy, head: &Head<'_>, host: Option<&str>) -> Digest {
+    let mut named = Hasher::new();
+    named.part(server(policy, host).as_bytes());
+    let always = [header::AUTHORIZATION, header::RANGE];
+    for name in always.iter().chain(&policy.distinguishing) {
+        header_part(&mut named, head, name);
+    }
+    named.finish()
+}
+
+/// The server that is asked. Several can share a ledger and a secret.
+fn server<'a>(policy: &'a Policy, host: Option<&'a str>) -> &'a str {
+    match &policy.till.origin {
+        Origin::Fixed(origin) => origin,
+        Origin::Host(_) => host.unwrap_or_default(),
+    }
+}
+
+fn header_part(request: &mut Hasher, head: &Head<'_>, name: &HeaderName) {
+    let mut values = head.header_values(name).peekable();
+    if values.peek().is_none() {
+        return;
+    }
+    request.part(name.as_str().as_bytes());
+    if *name == header::COOKIE {
+        // HTTP/2 may send each cookie by itself.
+        let cookies: Vec<&[u8]> = values.collect();
+        request.part(&cookies.join(&b"; "[..]));
+    } else {
+        values.for_each(|value| request.part(value));
+    }
 }
 
 fn asked(
@@ -164,15 +197,15 @@ fn asked(
     version: Option<Version>,
     own: impl FnOnce() -> Option<RequestHead>,
 ) -> Asked {
+    let is_dynamic = matches!(policy.pricing, Pricing::Dynamic(_));
     Asked {
         policy: Arc::clone(policy),
         // What a server has let through is a method.
         method: Method::from_bytes(head.method().as_bytes()).unwrap_or_default(),
         target: head.target().into(),
         host: host.map(Into::into),
-        head: matches!(policy.pricing, Pricing::Dynamic(_))
-            .then(own)
-            .flatten(),
+        head: is_dynamic.then(own).flatten(),
+        named: is_dynamic.then(|| named(policy, head, host)),
         version,
     }
 }

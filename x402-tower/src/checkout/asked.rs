@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::policy::{Policy, Pricing};
 use super::refusal::Refusal;
 use super::reply::{self, Reply};
+use crate::Digest;
 use crate::price::{Head, Prepared, Purpose, RequestHead, Terms};
 use crate::proto::{Presented, Version};
 use crate::till::Origin;
@@ -22,6 +23,8 @@ pub(crate) struct Asked {
     pub(crate) host: Option<Box<str>>,
     /// For price functions.
     pub(crate) head: Option<RequestHead>,
+    /// What a price function's price holds for, beside method and target.
+    pub(crate) named: Option<Digest>,
     /// The version of the payment that came with it.
     pub(crate) version: Option<Version>,
 }
@@ -33,6 +36,7 @@ pub(super) struct Place<'a> {
     pub(super) method: &'a str,
     pub(super) target: &'a str,
     pub(super) host: Option<&'a str>,
+    pub(super) named: Option<&'a Digest>,
     pub(super) version: Option<Version>,
 }
 
@@ -43,6 +47,7 @@ impl Asked {
             method: self.method.as_str(),
             target: &self.target,
             host: self.host.as_deref(),
+            named: self.named.as_ref(),
             version: self.version,
         }
     }
@@ -109,7 +114,11 @@ impl<'a> Place<'a> {
     /// What the references of challenges are good for where prices move: these terms, and this request.
     pub(super) fn quote<'b>(&'b self, terms: [&'b str; 6]) -> Purpose<'b> {
         Purpose::Quote {
-            request: [self.method.as_bytes(), self.target.as_bytes()],
+            request: [
+                self.method.as_bytes(),
+                self.target.as_bytes(),
+                self.named.map_or(&[][..], |named| named.as_bytes()),
+            ],
             terms: terms.map(str::as_bytes),
         }
     }

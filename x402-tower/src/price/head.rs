@@ -159,7 +159,8 @@ impl RequestHead {
         &self.parts.uri
     }
 
-    /// The headers. What a client writes there, a client can change.
+    /// The headers. What a client writes there, a client can change, so name those that the price depends on in
+    /// [`distinguish_by`](crate::RouteBuilder::distinguish_by).
     pub fn headers(&self) -> &HeaderMap {
         &self.parts.headers
     }

@@ -95,7 +95,7 @@ pub(crate) enum Purpose<'a> {
     Challenge,
     /// To prove, beside, that these terms were offered for this request.
     Quote {
-        request: [&'a [u8]; 2],
+        request: [&'a [u8]; 3],
         terms: [&'a [u8]; 6],
     },
 }
@@ -176,7 +176,7 @@ mod tests {
     fn a_quote_is_for_its_terms_and_its_request() {
         let seal = Seal::new(b"secret", 0);
         let quote = |url: &'static str, amount: &'static str| Purpose::Quote {
-            request: [b"GET", url.as_bytes()],
+            request: [b"GET", url.as_bytes(), b"large"],
             terms: [
                 b"exact",
                 b"eip155:8453",

@@ -220,6 +220,8 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
 
     /// How long a price that a function gave holds for whoever was told it, though the function would say another by
     /// now: 300 seconds unless said otherwise.
+    ///
+    /// It holds for the same method and URL, `Authorization`, `Range`, and headers of [`distinguish_by`](Self::distinguish_by).
     pub const fn quote_window(mut self, window: Duration) -> Self {
         self.quote_window = window;
         self
@@ -242,6 +244,11 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
 
     /// A header that makes another request of one with the same URL, such as `Accept-Language`. `Authorization`,
     /// `Cookie` and `Range` always do.
+    ///
+    /// Name every header that a price function looks at, and every one by which a router sends requests for one URL to
+    /// several handlers. Of one that is not named, a buyer can say something else after the price was told, or when what was
+    /// paid for is asked for once more. A price function that looks at cookies needs `Cookie` to be named: they may come with
+    /// the challenge, so a price that was told does not depend on them otherwise.
     pub fn distinguish_by(mut self, header: HeaderName) -> Self {
         self.distinguishing.push(header);
         self
