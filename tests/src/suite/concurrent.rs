@@ -2,10 +2,11 @@
 
 use futures_util::future::join_all;
 use http::{Method, Response, StatusCode};
+use http_body_util::BodyExt as _;
 use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::buyer::{get, paying, paying_v1, request};
-use crate::{Answer, App, Kitchen, Shop, Verb, body};
+use crate::{Answer, App, Connection, Kitchen, Shop, Verb, body, handler};
 
 /// Twenty requests with one payment are one run, one charge, and one answer.
 pub async fn twenty_are_one<A: App>() {
@@ -206,6 +207,51 @@ pub async fn another_request_does_not_wait<A: App>() {
     }
     assert_eq!(kitchen.started(), 1);
     shop.assert_charges(1);
+}
+
+/// Who sends a body slowly takes nobody's place, whether it is to be bound or compared.
+pub async fn slow_bodies_are_in_nobodys_way<A: App>() {
+    let kitchen = Kitchen::open();
+    let reading = handler(|request: http::Request<crate::TestBody>| async {
+        let read = request.into_body().collect().await?.to_bytes();
+        Ok(Response::new(body(read)))
+    });
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_in_flight(1))
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .sell("/read", |x402| x402.route("$0.01"), reading)
+        .sell(
+            "/bound",
+            |x402| x402.route("$0.01").bind_body(100),
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let (slow, quick) = (shop.buyer(1), shop.buyer(2));
+    let read = shop.pay(&slow, "/read").await;
+    let order = || request(Method::POST, "/read", "an order");
+    let answer = shop.send(paying(order(), &read)).await;
+    assert_eq!(answer.text(), "an order");
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    let bound = shop.pay(&slow, "/bound").await;
+    for (i, (path, payment)) in [("/read", &read), ("/bound", &bound)]
+        .into_iter()
+        .enumerate()
+    {
+        let mut ask = paying(request(Method::POST, path, ""), payment);
+        let headers = ask.headers_mut();
+        headers.insert("content-length", http::HeaderValue::from_static("8"));
+        headers.insert("expect", http::HeaderValue::from_static("100-continue"));
+        let mut connection = Connection::open(shop.address(), &ask).await;
+        // It is read by now, in frameworks that wait for that.
+        connection.read_until("100 Continue").await;
+        let answer = shop.buy(&quick, "/goods").await;
+        assert_eq!(answer.status, StatusCode::OK, "{path} {answer:?}");
+        shop.ledger.wait_for(Verb::Delivered, i + 2).await;
+        connection.write(b"an order").await;
+        connection.read_until("HTTP/1.1 200").await;
+    }
+    shop.assert_charges(4);
 }
 
 /// Paid requests are bounded, in all and for each payer, before any work is done for them.

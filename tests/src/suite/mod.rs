@@ -68,6 +68,7 @@ macro_rules! behaviours {
                 the_next_one_runs_if_the_first_fails,
                 waiting_is_bounded,
                 another_request_does_not_wait,
+                slow_bodies_are_in_nobodys_way,
                 flights_are_bounded,
             ];
             repeat: [
@@ -123,6 +124,7 @@ macro_rules! behaviours {
                 are_found_by_what_was_ordered,
                 are_found_among_a_few,
                 are_found_by_an_order_that_failed,
+                may_order_something_longer,
                 may_order_something_else_meanwhile,
                 buy_anew_what_was_delivered_meanwhile,
                 buy_anew_what_is_delivered_meanwhile,

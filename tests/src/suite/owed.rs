@@ -313,6 +313,33 @@ pub async fn are_served_what_they_asked_for<A: App>() {
     shop.assert_charges(6);
 }
 
+/// An order that is too long to be compared with is in nobody's way whose order is of another length.
+pub async fn may_order_something_longer<A: App>() {
+    let cook = handler(|request: Request<TestBody>| async {
+        let order = request.into_body().collect().await?.to_bytes();
+        Ok(http::Response::new(body(order.len().to_string())))
+    });
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_compared_body_bytes(100))
+        .sell("/goods", |x402| x402.route("$0.01"), cook)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let order = |length| request(Method::POST, "/goods", "x".repeat(length));
+    leave_asking(&shop, &buyer, order(101), 1).await;
+    for (length, status) in [
+        (101, StatusCode::PAYLOAD_TOO_LARGE),
+        (102, StatusCode::OK),
+        (10, StatusCode::OK),
+        (0, StatusCode::OK),
+    ] {
+        let payment = shop.pay(&buyer, "/goods").await;
+        let answer = shop.send(paying(order(length), &payment)).await;
+        assert_eq!(answer.status, status, "{length} {answer:?}");
+    }
+    shop.assert_charges(4);
+}
+
 /// Several that are owed at one place, and differ in what was ordered: each is found by its own order, and the rest is in
 /// nobody's way.
 pub async fn are_found_by_what_was_ordered<A: App>() {

@@ -4,16 +4,33 @@ use std::error::Error as StdError;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use actix_web::HttpRequest;
 use actix_web::body::{self, BodySize, BodyStream, BoxBody, MessageBody, SizedStream};
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
+use actix_web::http::header;
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 use x402_tower::gate::{RequestBody, ResponseBody};
 
 /// The payload of a request, as the gate reads it.
-pub(super) struct PayloadBody(pub(super) Payload);
+pub(super) struct PayloadBody {
+    payload: Payload,
+    /// How much of it is left, if the client has said how long it is.
+    left: Option<u64>,
+}
+
+impl PayloadBody {
+    pub(super) fn new(payload: Payload, request: &HttpRequest) -> Self {
+        let said = request.headers().get(header::CONTENT_LENGTH);
+        let said = said.and_then(|length| length.to_str().ok()?.parse().ok());
+        Self {
+            payload,
+            left: said,
+        }
+    }
+}
 
 impl Body for PayloadBody {
     type Data = Bytes;
@@ -23,11 +40,19 @@ impl Body for PayloadBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, PayloadError>>> {
-        Pin::new(&mut self.0).poll_next(cx).map_ok(Frame::data)
+        let piece = ready!(Pin::new(&mut self.payload).poll_next(cx));
+        if let (Some(Ok(data)), Some(left)) = (&piece, &mut self.left) {
+            *left = left.saturating_sub(data.len() as u64);
+        }
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.0, Payload::None)
+        matches!(self.payload, Payload::None)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 }
 

@@ -22,9 +22,10 @@ where
     S: Fn(HttpRequest, Payload) -> F,
     F: Future<Output = Result<ServiceResponse, Error>>,
 {
+    let body = PayloadBody::new(payload, &request);
     let place = Cell::new(Place::Waiting(request));
     let inside = |payment, body| go_inside(&place, &serve, payment, body);
-    let response = visit.go_on(PayloadBody(payload), inside).await?;
+    let response = visit.go_on(body, inside).await?;
     match place.take() {
         Place::Waiting(request) => Ok(ServiceResponse::new(request, pack(response, None))),
         Place::Answered(request, head) => {

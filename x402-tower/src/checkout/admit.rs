@@ -8,7 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::asked::Asked;
 use super::first::{self, First};
-use super::flights::Seat;
+use super::flights::{Flights, Seat};
 use super::guard::{Claim, Handover};
 use super::identify::{self, Candidates, Identified};
 use super::known::{Body, Claimant, Compared};
@@ -39,6 +39,7 @@ pub(crate) struct Paying {
     /// Who asks for what, but for the payer.
     pub(crate) request: Hasher,
     pub(crate) body: Body,
+    /// Its room among those on their way, or among those whose bodies are read.
     pub(crate) permit: OwnedSemaphorePermit,
 }
 
@@ -54,6 +55,25 @@ impl Paying {
     /// The longest body that is compared with an earlier one.
     pub(crate) fn longest_body(&self) -> u64 {
         self.asked.policy.till.limits.body
+    }
+
+    /// Before its body is read: until that is over, the request is not on its way.
+    pub(crate) fn load(&mut self) -> Result<(), Box<Reply>> {
+        self.exchange(Flights::load)
+    }
+
+    /// When its body has been read.
+    pub(crate) fn take_off(&mut self) -> Result<(), Box<Reply>> {
+        self.exchange(Flights::take_off)
+    }
+
+    fn exchange(
+        &mut self,
+        room: impl FnOnce(&Flights) -> Result<OwnedSemaphorePermit, Refusal>,
+    ) -> Result<(), Box<Reply>> {
+        let permit = room(&self.asked.policy.till.flights);
+        self.permit = permit.map_err(|refusal| Box::new(reply(&refusal, Some(self.version))))?;
+        Ok(())
     }
 
     /// Makes the body part of what is asked for.

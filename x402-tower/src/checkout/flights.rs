@@ -13,6 +13,8 @@ use crate::scheme::Key;
 #[derive(Debug)]
 pub(crate) struct Flights {
     permits: Arc<Semaphore>,
+    /// For requests whose bodies are read first. They have room of their own: how long that takes is up to their senders.
+    bodies: Arc<Semaphore>,
     closed: AtomicBool,
     most: usize,
     most_per_payer: Option<usize>,
@@ -33,6 +35,7 @@ impl Flights {
     pub(crate) fn new(most: usize, most_waiters: usize, most_per_payer: Option<usize>) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(most)),
+            bodies: Arc::new(Semaphore::new(most)),
             closed: AtomicBool::new(false),
             most,
             most_per_payer,
@@ -49,6 +52,12 @@ impl Flights {
             return Err(Refusal::Stopping);
         }
         let permit = Arc::clone(&self.permits).try_acquire_owned();
+        permit.map_err(|_| Refusal::Busy)
+    }
+
+    /// Room for one more body that is read before its request is on its way, unless there are too many.
+    pub(crate) fn load(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let permit = Arc::clone(&self.bodies).try_acquire_owned();
         permit.map_err(|_| Refusal::Busy)
     }
 

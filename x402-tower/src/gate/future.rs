@@ -148,10 +148,13 @@ where
     fn read(
         ready: S,
         request: Request<RequestBody<B>>,
-        paying: Box<Paying>,
+        mut paying: Box<Paying>,
         why: Why,
         until: Until,
     ) -> Self {
+        if let Err(reply) = paying.load() {
+            return Self::answer(ours(*reply));
+        }
         let (parts, body) = request.into_parts();
         let reading = Reading::new(body, until);
         Self::Read {
@@ -186,6 +189,9 @@ where
             // Nothing is compared when a body is bound.
             (ReadBody::Same | ReadBody::Different, Why::Bind) => {}
         }
+        if let Err(reply) = paying.take_off() {
+            return Self::answer(ours(*reply));
+        }
         let request = Request::from_parts(parts, reading.into_body());
         Self::admit(ready, request, Box::pin(admit(paying)))
     }
@@ -217,8 +223,12 @@ where
                     paid: Some(paid),
                 }
             }
-            Admission::CompareBody(first, paying) if first.length > paying.longest_body() => {
-                Self::answer(ours(paying.refuse_body(BodyProblem::TooLong)))
+            Admission::CompareBody(first, mut paying) if first.length > paying.longest_body() => {
+                if can_be(request.body(), first) {
+                    return Self::answer(ours(paying.refuse_body(BodyProblem::TooLong)));
+                }
+                paying.compared(first, false);
+                Self::admit(ready, request, Box::pin(admit(paying)))
             }
             Admission::CompareBody(first, paying) => Self::read(
                 ready,
@@ -275,6 +285,13 @@ where
             }
         }
     }
+}
+
+/// Whether a body can be the same as an earlier one, by its length.
+fn can_be(body: &impl Body, first: BodyDigest) -> bool {
+    let length = body.size_hint();
+    let reaches = length.upper().is_none_or(|most| most >= first.length);
+    reaches && (!first.complete || length.lower() <= first.length)
 }
 
 /// A request as the handler gets it: with its payment and perhaps a meter, and watched as its body is read.
