@@ -21,6 +21,7 @@ use tower_test::mock;
 use x402_tests::shop::PAYEE;
 use x402_tests::{BoxError, Spy, TestBody, Verb, pieces};
 use x402_tower::X402;
+use x402_tower::cors::REPLAYED;
 use x402_tower::facilitator::{Facilitator, FacilitatorError, PaymentCall};
 use x402_tower::gate::{GateLayer, RequestBody, ResponseBody};
 use x402_tower::ledger::MemoryLedger;
@@ -526,6 +527,59 @@ async fn take(answer: Response<ResponseBody<TestBody>>) {
         if let (Some(left), Some(data)) = (&mut left, frame.data_ref()) {
             *left -= data.len() as u64;
         }
+    }
+}
+
+/// A body that ends before it should.
+struct Short {
+    sent: bool,
+    says_so: bool,
+}
+
+impl Body for Short {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let sent = std::mem::replace(&mut self.sent, true);
+        Poll::Ready((!sent).then(|| Ok(Frame::data(Bytes::from_static(b"the go")))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.sent && self.says_so
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(if self.sent { 3 } else { 9 })
+    }
+}
+
+/// Servers break off what is shorter than it said. So it has not arrived, and is not kept.
+#[tokio::test]
+async fn an_answer_that_is_shorter_than_it_said_is_not_delivered() {
+    for says_so in [false, true] {
+        let ledger = Spy::new(MemoryLedger::builder().build());
+        let x402 = X402::local().ledger(ledger.clone()).build().unwrap();
+        let gate = x402.price("$0.01").unwrap();
+        let mut service = gate.layer(service_fn(
+            move |_: Request<RequestBody<Empty<Bytes>>>| async move {
+                let sent = false;
+                Ok::<_, Infallible>(Response::new(Short { sent, says_so }))
+            },
+        ));
+        let challenge = ask(&mut service, unpaid()).await;
+        let request = paid(&challenge, &Wallet::from_seed(1));
+        for times in 1..=2 {
+            let answer = ask(&mut service, request.clone()).await;
+            assert_eq!(answer.headers().get(REPLAYED), None);
+            let read = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(read, "the go");
+            ledger.wait_for(Verb::Undelivered, times).await;
+        }
+        assert_eq!(ledger.count(Verb::Commit), 1);
     }
 }
 

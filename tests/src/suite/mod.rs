@@ -76,6 +76,7 @@ macro_rules! behaviours {
                 says_how_old_its_answer_is,
                 is_the_same_by_http_2,
                 is_the_same_however_it_is_sent,
+                has_no_body_for_head,
                 is_known_as_long_as_it_could_be_used,
                 gets_nothing_without_the_reference,
                 can_be_paid_without_a_reference,

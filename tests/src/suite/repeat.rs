@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::header::{AGE, COOKIE, HOST, SET_COOKIE, TRANSFER_ENCODING};
+use http::header::{AGE, CONTENT_LENGTH, COOKIE, HOST, SET_COOKIE, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 use x402_tower::cors::REPLAYED;
@@ -146,6 +146,36 @@ pub async fn is_the_same_by_http_2<A: App>() {
         assert_eq!(kitchen.started(), i + 1);
         shop.assert_charges(i + 1);
     }
+}
+
+/// What would be told, and no body: servers do not see to that themselves by HTTP/2.
+pub async fn has_no_body_for_head<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::with::<A>(&kitchen).await;
+    let head = || request(Method::HEAD, "/goods", "");
+    let unpaid = shop.send(get("/goods")).await;
+    for asked in [
+        shop.send(head()).await,
+        shop.send_http2("shop.example", head()).await,
+    ] {
+        assert_eq!(asked.text(), "");
+        assert_eq!(asked.header(CONTENT_LENGTH), unpaid.header(CONTENT_LENGTH));
+        Challenge::of(&asked);
+    }
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let first = shop.send(paying(get("/goods"), &payment)).await;
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    for again in [
+        shop.send(paying(head(), &payment)).await,
+        shop.send_http2("shop.example", paying(head(), &payment))
+            .await,
+    ] {
+        assert_eq!((again.status, again.text()), (StatusCode::OK, ""));
+        assert_eq!(again.header(REPLAYED), Some("true"));
+        assert_eq!(again.header(CONTENT_LENGTH), first.header(CONTENT_LENGTH));
+    }
+    assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
 }
 
 /// Neither cookies that HTTP/2 has sent one by one nor a body that is empty and not missing make another request.

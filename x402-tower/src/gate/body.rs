@@ -102,6 +102,10 @@ impl Watch {
         self.left == Some(0)
     }
 
+    fn is_short(&self) -> bool {
+        self.left.is_some_and(|left| left > 0)
+    }
+
     /// Everything has been handed over.
     fn end(self: Box<Self>) {
         let mut watch = *self;
@@ -187,6 +191,16 @@ impl<RB: Body> ResponseBody<RB> {
         }
     }
 
+    /// How long this would be, if it is all there and some of it is left: nothing of it is handed over then.
+    pub(super) fn into_nothing(self) -> Result<u64, Self> {
+        match &self.inner {
+            Inner::Whole {
+                data: Some(data), ..
+            } => Ok(data.len() as u64),
+            _ => Err(self),
+        }
+    }
+
     pub(super) fn whole(captured: Captured, handover: Option<Box<Handover>>) -> Self {
         let Captured { data, trailers } = captured;
         let data = (!data.is_empty()).then_some(data);
@@ -237,12 +251,16 @@ impl<RB: Body> Body for ResponseBody<RB> {
                             watch.pass(frame);
                         }
                         // A server that knows the length, or is told that this was the end, does not ask again.
-                        if body.is_end_stream() || watch.as_deref().is_some_and(Watch::is_over) {
+                        let is_over = |watch: &Watch| {
+                            watch.is_over() || body.is_end_stream() && !watch.is_short()
+                        };
+                        if watch.as_deref().is_some_and(is_over) {
                             end(watch);
                         }
                     }
-                    // An answer that breaks off was not delivered.
+                    // An answer that breaks off was not delivered, nor one that is shorter than it said.
                     Some(Err(_)) => drop(watch.take()),
+                    None if watch.as_deref().is_some_and(Watch::is_short) => drop(watch.take()),
                     None => end(watch),
                 }
                 Poll::Ready(frame)

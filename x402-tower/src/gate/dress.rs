@@ -74,8 +74,10 @@ pub(super) fn add_receipt(headers: &mut HeaderMap, version: Version, receipt: &R
 
 /// The headers that belong to an answer and not to the connection or the client that it was given to.
 pub(super) fn end_to_end(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    static NOT_KEPT: [HeaderName; 8] = [
+    static NOT_KEPT: [HeaderName; 9] = [
         header::CONNECTION,
+        // Servers know it, whatever the handler has said.
+        header::CONTENT_LENGTH,
         header::PROXY_AUTHENTICATE,
         header::SET_COOKIE,
         header::TE,
@@ -161,6 +163,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("connection", "close, x-hop"),
+            ("content-length", "3"),
             ("x-hop", "1"),
             ("keep-alive", "timeout=5"),
             ("proxy-authenticate", "Basic"),

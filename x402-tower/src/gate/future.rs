@@ -3,7 +3,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response, StatusCode, Version, request};
+use http::{Request, Response, StatusCode, Version, header, request};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -29,6 +29,8 @@ pin_project! {
         state: State<S, B, S::Future, RB>,
         // Whether the connection can be something else from then on.
         upgrades: bool,
+        // Whether an answer of ours goes without its body.
+        bare: bool,
     }
 }
 
@@ -87,6 +89,7 @@ where
         Self {
             state: State::answer(ours(reply)),
             upgrades: true,
+            bare: false,
         }
     }
 
@@ -94,6 +97,7 @@ where
         Self {
             state: State::Free { future },
             upgrades: true,
+            bare: false,
         }
     }
 
@@ -101,6 +105,7 @@ where
         Self {
             state: State::Preflight { future },
             upgrades: true,
+            bare: false,
         }
     }
 
@@ -108,6 +113,7 @@ where
         Self {
             state: State::admit(ready, request, Box::pin(ask(asked))),
             upgrades: true,
+            bare: false,
         }
     }
 
@@ -117,7 +123,17 @@ where
             Some(most) => State::read(ready, request, paying, Why::Bind, Until::End { most }),
             None => State::admit(ready, request, Box::pin(admit(paying))),
         };
-        Self { state, upgrades }
+        Self {
+            state,
+            upgrades,
+            bare: false,
+        }
+    }
+
+    /// Gives answers of ours without a body, for servers that do not leave it out by themselves.
+    pub(super) fn bare(mut self, bare: bool) -> Self {
+        self.bare = bare;
+        self
     }
 }
 
@@ -321,7 +337,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut state, upgrades) = (this.state, *this.upgrades);
+        let (mut state, upgrades, bare) = (this.state, *this.upgrades, *this.bare);
         loop {
             // What a state holds is taken out only when it is left, so a missing piece means that it has been left.
             let next = match state.as_mut().project() {
@@ -407,13 +423,30 @@ where
                         return polled_too_often();
                     };
                     state.set(State::Done);
-                    return Poll::Ready(Ok(response));
+                    return Poll::Ready(Ok(if bare {
+                        response_head(response)
+                    } else {
+                        response
+                    }));
                 }
                 StateProjection::Done => return polled_too_often(),
             };
             state.set(next);
         }
     }
+}
+
+/// The answer to HEAD: if it is all there, its length is said, and it is left out.
+fn response_head<RB: Body>(response: Response<ResponseBody<RB>>) -> Response<ResponseBody<RB>> {
+    let (mut parts, body) = response.into_parts();
+    let body = match body.into_nothing() {
+        Ok(length) => {
+            parts.headers.insert(header::CONTENT_LENGTH, length.into());
+            ResponseBody::whole(Captured::default(), None)
+        }
+        Err(body) => body,
+    };
+    Response::from_parts(parts, body)
 }
 
 /// HTTP/2 has no upgrades. A client that is given one takes it for nothing, if not the whole connection for broken.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
 use http_body::Body;
 use tower_service::Service;
 
@@ -65,8 +65,10 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let brought = take_payment(request.headers_mut());
         let arrival = self.arrive(&request, brought);
+        // Servers leave out the body of an answer to HEAD by HTTP/1 and not by HTTP/2.
+        let bare = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
         let watched = || request.map(RequestBody::new);
-        match arrival {
+        let answering = match arrival {
             Arrival::Free => ResponseFuture::free(self.inner.call(watched())),
             Arrival::Preflight => ResponseFuture::preflight(self.inner.call(watched())),
             Arrival::Reply(reply) => {
@@ -76,7 +78,8 @@ where
             }
             Arrival::Price(asked) => ResponseFuture::price(self.take_ready(), watched(), asked),
             Arrival::Pay(paying) => ResponseFuture::pay(self.take_ready(), watched(), paying),
-        }
+        };
+        answering.bare(bare)
     }
 }
 
