@@ -65,8 +65,8 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let brought = take_payment(request.headers_mut());
         let arrival = self.arrive(&request, brought);
-        // Servers leave out the body of an answer to HEAD by HTTP/1 and not by HTTP/2.
-        let bare = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
+        // Servers leave out the body of an answer to HEAD by HTTP/1, and not by what came after it.
+        let bare = request.method() == Method::HEAD && request.version() >= Version::HTTP_2;
         let watched = || request.map(RequestBody::new);
         let answering = match arrival {
             Arrival::Free => ResponseFuture::free(self.inner.call(watched())),
