@@ -60,27 +60,18 @@ mod paid;
 mod service;
 mod state;
 
-pub use x402_tower::clock;
-pub use x402_tower::facilitator;
-pub use x402_tower::ledger;
+#[cfg(any(feature = "reqwest", feature = "hyper"))]
+pub use x402_tower::facilitator::HttpFacilitator;
 #[cfg(feature = "local")]
 pub use x402_tower::local;
-pub use x402_tower::money;
 #[cfg(feature = "utoipa")]
 pub use x402_tower::openapi;
-pub use x402_tower::price;
-pub use x402_tower::proto;
-pub use x402_tower::scheme;
-pub use x402_tower::settlement;
-pub use x402_tower::telemetry;
 #[cfg(feature = "testing")]
 pub use x402_tower::testing;
 pub use x402_tower::{
-    AnswerHead, ConfigError, Declaration, MeterError, Priced, Settle, Usage, cors,
+    AnswerHead, ConfigError, Declaration, MeterError, Priced, Settle, Usage, clock, cors,
+    facilitator, ledger, money, price, proto, scheme, settlement, telemetry,
 };
-
-#[cfg(any(feature = "reqwest", feature = "hyper"))]
-pub use x402_tower::facilitator::HttpFacilitator;
 
 /// Puts a price on a handler.
 ///
@@ -156,7 +147,7 @@ pub type RouteBuilder = x402_tower::RouteBuilder<Paid>;
 pub mod __private {
     pub use axum;
 
-    pub use crate::paid::{Behind, Infallibly, PaidFuture, call};
+    pub use crate::paid::{PaidFuture, call};
 }
 
 #[cfg(all(

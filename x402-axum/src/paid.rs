@@ -1,13 +1,12 @@
-use std::convert::Infallible;
-use std::fmt;
+#![allow(missing_debug_implementations, reason = "nobody holds these")]
+
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::handler::Handler;
+use axum::handler::{Handler, HandlerService};
 use axum::response::Response;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -24,78 +23,33 @@ pub fn call<H, T, S>(
 ) -> PaidFuture<H, T, S>
 where
     H: Handler<T, S>,
-    S: HasX402 + Clone,
+    S: HasX402 + Clone + Send + Sync,
 {
-    let state_of = match state.x402().declared(declaration) {
-        Ok(paid) => {
-            let behind = Behind {
-                handler,
-                state,
-                arguments: PhantomData,
-            };
-            State::Gate {
-                answering: paid.gate(behind).call(request),
-            }
-        }
+    let answering = match state.x402().declared(declaration) {
+        Ok(paid) => Some(paid.gate(Behind(handler.with_state(state))).call(request)),
         Err(error) => {
             log::error!("a request for something whose price cannot be paid"; handler = declaration.name(), error = error);
-            State::Misconfigured
+            None
         }
     };
-    PaidFuture { state: state_of }
+    PaidFuture { answering }
 }
 
 /// A handler as the service that a gate has in it.
-pub struct Behind<H, T, S> {
-    handler: H,
-    state: S,
-    arguments: PhantomData<fn() -> T>,
-}
+#[derive(Clone)]
+struct Behind<S>(S);
 
-impl<H: Clone, T, S: Clone> Clone for Behind<H, T, S> {
-    fn clone(&self) -> Self {
-        Self {
-            handler: self.handler.clone(),
-            state: self.state.clone(),
-            arguments: PhantomData,
-        }
-    }
-}
+impl<S: Service<Request>> Service<Request<RequestBody<Body>>> for Behind<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
 
-impl<H, T, S> Service<Request<RequestBody<Body>>> for Behind<H, T, S>
-where
-    H: Handler<T, S>,
-    S: Clone,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Infallibly<H::Future>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<RequestBody<Body>>) -> Self::Future {
-        let (handler, state) = (self.handler.clone(), self.state.clone());
-        Infallibly {
-            answering: handler.call(request.map(body::inwards), state),
-        }
-    }
-}
-
-pin_project! {
-    /// A handler's future as one that could fail, and never does.
-    pub struct Infallibly<F> {
-        #[pin]
-        answering: F,
-    }
-}
-
-impl<F: Future> Future for Infallibly<F> {
-    type Output = Result<F::Output, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().answering.poll(cx).map(Ok)
+    fn call(&mut self, request: Request<RequestBody<Body>>) -> S::Future {
+        self.0.call(request.map(body::inwards))
     }
 }
 
@@ -105,60 +59,29 @@ pin_project! {
     where
         H: Handler<T, S>,
         S: Clone,
+        S: Send,
+        S: Sync,
     {
+        // Nothing if its price cannot be paid.
         #[pin]
-        state: State<H, T, S>,
-    }
-}
-
-pin_project! {
-    #[project = StateProjection]
-    enum State<H, T, S>
-    where
-        H: Handler<T, S>,
-        S: Clone,
-    {
-        Gate { #[pin] answering: ResponseFuture<Behind<H, T, S>, Body, Body> },
-        Misconfigured,
+        answering: Option<ResponseFuture<Behind<HandlerService<H, T, S>>, Body, Body>>,
     }
 }
 
 impl<H, T, S> Future for PaidFuture<H, T, S>
 where
     H: Handler<T, S>,
-    S: Clone,
+    S: Clone + Send + Sync,
 {
     type Output = Response;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
-        Poll::Ready(match self.project().state.project() {
-            StateProjection::Gate { answering } => match ready!(answering.poll(cx)) {
+        Poll::Ready(match self.project().answering.as_pin_mut() {
+            Some(answering) => match ready!(answering.poll(cx)) {
                 Ok(response) => response.map(body::outwards),
                 Err(never) => match never {},
             },
-            StateProjection::Misconfigured => gate::misconfigured().map(body::outwards::<Body>),
+            None => gate::misconfigured().map(body::outwards::<Body>),
         })
-    }
-}
-
-impl<H, T, S> fmt::Debug for Behind<H, T, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Behind").finish_non_exhaustive()
-    }
-}
-
-impl<F> fmt::Debug for Infallibly<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Infallibly").finish_non_exhaustive()
-    }
-}
-
-impl<H, T, S> fmt::Debug for PaidFuture<H, T, S>
-where
-    H: Handler<T, S>,
-    S: Clone,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PaidFuture").finish_non_exhaustive()
     }
 }
