@@ -4,12 +4,11 @@ use std::future::Future;
 use actix_web::dev::{Payload, ServiceResponse};
 use actix_web::error::{ErrorInternalServerError, InternalError};
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
-use http::Response;
 use x402_tower::Payment;
-use x402_tower::gate::{RequestBody, Visit};
+use x402_tower::gate::Visit;
 
 use super::answer::{pack, unpack};
-use super::body::{AnswerBody, PayloadBody, payload};
+use super::body::{self, PayloadBody};
 
 /// Sells what `serve` answers to a request. It is called once at the most, and not before the gate says so.
 pub(crate) async fn sell<S, F>(
@@ -22,10 +21,33 @@ where
     S: Fn(HttpRequest, Payload) -> F,
     F: Future<Output = Result<ServiceResponse, Error>>,
 {
-    let body = PayloadBody::new(payload, &request);
+    let unread = PayloadBody::new(payload, &request);
     let place = Cell::new(Place::Waiting(request));
-    let inside = |payment, body| go_inside(&place, &serve, payment, body);
-    let response = visit.go_on(body, inside).await?;
+    let inside = async |payment: Option<Payment>, rest| {
+        let Place::Waiting(request) = place.take() else {
+            return Err(lost());
+        };
+        let is_settled = payment.as_ref().is_some_and(|it| it.receipt().is_some());
+        if let Some(payment) = payment {
+            leave(payment, &request);
+        }
+        match serve(request, body::payload(rest)).await {
+            Ok(answer) => {
+                let (request, answer) = answer.into_parts();
+                let (response, head) = unpack(answer);
+                place.set(Place::Answered(request, head));
+                Ok(response)
+            }
+            // Nothing is sold with an error, unless it is one in name only, or sold already.
+            Err(error) if is_failure(&error) && !is_settled => Err(error),
+            Err(error) => {
+                let (response, head) = unpack(error.error_response());
+                place.set(Place::Failed(error, head));
+                Ok(response)
+            }
+        }
+    };
+    let response = visit.go_on(unread, inside).await?;
     match place.take() {
         Place::Waiting(request) => Ok(ServiceResponse::new(request, pack(response, None))),
         Place::Answered(request, head) => {
@@ -51,42 +73,6 @@ enum Place {
     Answered(HttpRequest, HttpResponse<()>),
     /// The service has failed, with an error that is an answer like any other.
     Failed(Error, HttpResponse<()>),
-}
-
-async fn go_inside<S, F>(
-    place: &Cell<Place>,
-    serve: &S,
-    payment: Option<Payment>,
-    body: RequestBody<PayloadBody>,
-) -> Result<Response<AnswerBody>, Error>
-where
-    S: Fn(HttpRequest, Payload) -> F,
-    F: Future<Output = Result<ServiceResponse, Error>>,
-{
-    let Place::Waiting(request) = place.take() else {
-        return Err(lost());
-    };
-    let is_settled = payment
-        .as_ref()
-        .is_some_and(|payment| payment.receipt().is_some());
-    if let Some(payment) = payment {
-        leave(payment, &request);
-    }
-    match serve(request, payload(body)).await {
-        Ok(answer) => {
-            let (request, answer) = answer.into_parts();
-            let (response, head) = unpack(answer);
-            place.set(Place::Answered(request, head));
-            Ok(response)
-        }
-        // Nothing is sold with an error, unless it is one in name only, or sold already.
-        Err(error) if is_failure(&error) && !is_settled => Err(error),
-        Err(error) => {
-            let (response, head) = unpack(error.error_response());
-            place.set(Place::Failed(error, head));
-            Ok(response)
-        }
-    }
 }
 
 /// Leaves a payment where handlers look for it.
