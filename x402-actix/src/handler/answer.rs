@@ -1,5 +1,3 @@
-use std::fmt;
-
 use actix_web::body::BoxBody;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 
@@ -20,11 +18,5 @@ impl Responder for Answer {
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         (self.0)(request)
-    }
-}
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").finish_non_exhaustive()
     }
 }

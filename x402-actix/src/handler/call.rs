@@ -1,4 +1,3 @@
-use std::fmt;
 use std::future::{Future, Ready, ready};
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -28,12 +27,6 @@ impl<A> FromRequest for Gated<A> {
             payload: payload.take(),
             arguments: PhantomData,
         }))
-    }
-}
-
-impl<A> fmt::Debug for Gated<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gated").finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
@@ -22,11 +21,5 @@ impl<T> IntoFuture for Called<T> {
 
     fn into_future(self) -> Self::IntoFuture {
         self.0
-    }
-}
-
-impl<T> fmt::Debug for Called<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Called").finish_non_exhaustive()
     }
 }
