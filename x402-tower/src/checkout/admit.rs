@@ -85,28 +85,23 @@ impl Paying {
         self.body = Body::Bound;
     }
 
-    /// The body has been compared with an earlier one: it begins like that, or is that if that was complete, or it does not.
-    pub(crate) fn compared(&mut self, first: BodyDigest, is_same: bool) {
-        if let Body::There(compared) = &mut self.body {
-            compared.push(Compared { first, is_same });
+    /// The body has been compared with an earlier one.
+    pub(crate) fn compared(&mut self, compared: Compared) {
+        if let Body::There(all) = &mut self.body {
+            all.push(compared);
         }
     }
 
-    /// The answer if the body cannot be looked at.
-    pub(crate) fn refuse_body(&self, problem: BodyProblem) -> Reply {
-        let refusal = match problem {
-            BodyProblem::Broken => Refusal::Unreadable("the body of the request broke off"),
-            BodyProblem::TooLong => Refusal::BodyTooLarge,
-        };
+    /// The answer if the body ends before its time.
+    pub(crate) fn body_broke(&self) -> Reply {
+        let refusal = Refusal::Unreadable("the body of the request broke off");
         reply(&refusal, Some(self.version))
     }
-}
 
-/// Why a body cannot be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BodyProblem {
-    Broken,
-    TooLong,
+    /// The answer if more of the body would have to be read than is.
+    pub(crate) fn body_too_long(&self) -> Reply {
+        reply(&Refusal::BodyTooLarge, Some(self.version))
+    }
 }
 
 /// What becomes of a request that brings a payment.
@@ -335,18 +330,12 @@ pub(super) struct Served {
 
 impl Served {
     fn sale(self, paying: Box<Paying>) -> Sale {
-        let Self {
-            good,
-            verified,
-            claim,
-            payment,
-        } = self;
         Sale {
             paying,
-            good,
-            verified,
-            claim,
-            payment,
+            good: self.good,
+            verified: self.verified,
+            claim: self.claim,
+            payment: self.payment,
         }
     }
 }
@@ -360,18 +349,12 @@ pub(super) struct Delivered {
 
 impl Delivered {
     fn paid(self, paying: Paying) -> Paid {
-        let Self {
-            receipt,
-            handover,
-            payment,
-        } = self;
-        let Asked { policy, method, .. } = paying.asked;
         Paid {
-            policy,
-            method,
-            payment,
-            receipt,
-            handover,
+            policy: paying.asked.policy,
+            method: paying.asked.method,
+            payment: self.payment,
+            receipt: self.receipt,
+            handover: self.handover,
         }
     }
 }

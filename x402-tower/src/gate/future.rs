@@ -13,7 +13,7 @@ use super::goods::{Buyer, Goods, Judged, Packed, judge_paid, judge_sale, ours, p
 use super::reading::{ReadBody, Reading, Until};
 use super::{RequestBody, ResponseBody};
 use crate::checkout::{
-    Admission, Asked, BodyProblem, Paid, Paying, Payment, Reply, Sale, Seen, Tally, ask,
+    Admission, Asked, Compared, Paid, Paying, Payment, Reply, Sale, Seen, Tally, ask,
 };
 use crate::ledger::{BodyDigest, KeptAnswer};
 use crate::log;
@@ -60,23 +60,14 @@ pin_project! {
 }
 
 /// A decision that somebody may have to be asked about. The only box on the way of a payment.
-pub(super) struct Admitting(Pin<Box<dyn Future<Output = Admission> + Send>>);
+type Admitting = Pin<Box<dyn Future<Output = Admission> + Send>>;
 
 /// A request whose body is read before it is decided about.
 struct ToRead<S, B> {
     reading: Reading<B>,
     parts: request::Parts,
     paying: Box<Paying>,
-    why: Why,
     ready: S,
-}
-
-#[derive(Clone, Copy)]
-enum Why {
-    /// The payment is bound to it.
-    Bind,
-    /// A payment that is known came with a body that begins like this.
-    Compare(BodyDigest),
 }
 
 impl<S, B, RB> ResponseFuture<S, B, RB>
@@ -86,32 +77,25 @@ where
     RB: Body,
 {
     pub(super) fn reply(reply: Reply) -> Self {
-        Self {
-            state: State::answer(ours(reply)),
-            upgrades: true,
-            bare: false,
-        }
+        Self::unpaid(State::answer(ours(reply)))
     }
 
     pub(super) const fn free(future: S::Future) -> Self {
-        Self {
-            state: State::Free { future },
-            upgrades: true,
-            bare: false,
-        }
+        Self::unpaid(State::Free { future })
     }
 
     pub(super) const fn preflight(future: S::Future) -> Self {
-        Self {
-            state: State::Preflight { future },
-            upgrades: true,
-            bare: false,
-        }
+        Self::unpaid(State::Preflight { future })
     }
 
     pub(super) fn price(ready: S, request: Request<RequestBody<B>>, asked: Asked) -> Self {
+        Self::unpaid(State::admit(ready, request, Box::pin(ask(asked))))
+    }
+
+    /// What is not sold may be an upgrade anywhere.
+    const fn unpaid(state: State<S, B, S::Future, RB>) -> Self {
         Self {
-            state: State::admit(ready, request, Box::pin(ask(asked))),
+            state,
             upgrades: true,
             bare: false,
         }
@@ -120,7 +104,7 @@ where
     pub(super) fn pay(ready: S, request: Request<RequestBody<B>>, paying: Box<Paying>) -> Self {
         let upgrades = request.version() < Version::HTTP_2;
         let state = match paying.binds_body() {
-            Some(most) => State::read(ready, request, paying, Why::Bind, Until::End { most }),
+            Some(most) => State::read(ready, request, paying, Until::End { most }),
             None => State::admit(ready, request, Box::pin(admit(paying))),
         };
         Self {
@@ -149,13 +133,9 @@ where
         }
     }
 
-    fn admit(
-        ready: S,
-        request: Request<RequestBody<B>>,
-        admitting: Pin<Box<dyn Future<Output = Admission> + Send>>,
-    ) -> Self {
+    fn admit(ready: S, request: Request<RequestBody<B>>, admitting: Admitting) -> Self {
         Self::Admit {
-            admitting: Admitting(admitting),
+            admitting,
             request: Some(request),
             ready: Some(ready),
         }
@@ -165,7 +145,6 @@ where
         ready: S,
         request: Request<RequestBody<B>>,
         mut paying: Box<Paying>,
-        why: Why,
         until: Until,
     ) -> Self {
         if let Err(reply) = paying.load() {
@@ -178,7 +157,6 @@ where
                 reading,
                 parts,
                 paying,
-                why,
                 ready,
             })),
         }
@@ -189,21 +167,13 @@ where
             reading,
             parts,
             mut paying,
-            why,
             ready,
         } = to_read;
-        match (read, why) {
-            (ReadBody::Broken, _) => {
-                return Self::answer(ours(paying.refuse_body(BodyProblem::Broken)));
-            }
-            (ReadBody::TooLong, _) => {
-                return Self::answer(ours(paying.refuse_body(BodyProblem::TooLong)));
-            }
-            (ReadBody::Whole(digest), _) => paying.bind_body(digest),
-            (ReadBody::Same, Why::Compare(first)) => paying.compared(first, true),
-            (ReadBody::Different, Why::Compare(first)) => paying.compared(first, false),
-            // Nothing is compared when a body is bound.
-            (ReadBody::Same | ReadBody::Different, Why::Bind) => {}
+        match read {
+            ReadBody::Broken => return Self::answer(ours(paying.body_broke())),
+            ReadBody::TooLong => return Self::answer(ours(paying.body_too_long())),
+            ReadBody::Whole(digest) => paying.bind_body(digest),
+            ReadBody::Compared(compared) => paying.compared(compared),
         }
         if let Err(reply) = paying.take_off() {
             return Self::answer(ours(*reply));
@@ -241,18 +211,17 @@ where
             }
             Admission::CompareBody(first, mut paying) if first.length > paying.longest_body() => {
                 if can_be(request.body(), first) {
-                    return Self::answer(ours(paying.refuse_body(BodyProblem::TooLong)));
+                    return Self::answer(ours(paying.body_too_long()));
                 }
-                paying.compared(first, false);
+                paying.compared(Compared {
+                    first,
+                    is_same: false,
+                });
                 Self::admit(ready, request, Box::pin(admit(paying)))
             }
-            Admission::CompareBody(first, paying) => Self::read(
-                ready,
-                request,
-                paying,
-                Why::Compare(first),
-                Until::Same(first),
-            ),
+            Admission::CompareBody(first, paying) => {
+                Self::read(ready, request, paying, Until::Same(first))
+            }
         }
     }
 
@@ -356,7 +325,7 @@ where
                     request,
                     ready,
                 } => {
-                    let admission = ready!(admitting.0.as_mut().poll(cx));
+                    let admission = ready!(admitting.as_mut().poll(cx));
                     let (Some(request), Some(ready)) = (request.take(), ready.take()) else {
                         return polled_too_often();
                     };

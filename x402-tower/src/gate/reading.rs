@@ -7,6 +7,7 @@ use http_body::Body;
 
 use super::RequestBody;
 use crate::Digest;
+use crate::checkout::Compared;
 use crate::digest::Hasher;
 use crate::ledger::BodyDigest;
 
@@ -29,16 +30,14 @@ pub(super) enum Until {
 }
 
 /// What was read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReadBody {
     /// All of it.
     Whole(Digest),
     /// It is longer than allowed.
     TooLong,
-    /// It begins like the earlier one, or is the same if that was complete.
-    Same,
-    /// It does not.
-    Different,
+    /// As much as an earlier request had.
+    Compared(Compared),
     /// It broke off.
     Broken,
 }
@@ -99,7 +98,7 @@ impl<B: Body> Reading<B> {
             Until::End { most } => (self.length > most).then_some(ReadBody::TooLong),
             Until::Same(first) if self.length < first.length => None,
             Until::Same(first) if self.length > first.length && first.complete => {
-                Some(ReadBody::Different)
+                Some(different(first))
             }
             Until::Same(first) if first.complete => None,
             Until::Same(first) => Some(self.compare(first)),
@@ -109,19 +108,22 @@ impl<B: Body> Reading<B> {
     fn at_the_end(&self) -> ReadBody {
         match self.until {
             Until::End { .. } => ReadBody::Whole(self.hasher.clone().finish()),
-            Until::Same(first) if self.length < first.length => ReadBody::Different,
+            Until::Same(first) if self.length < first.length => different(first),
             Until::Same(first) => self.compare(first),
         }
     }
 
     fn compare(&self, first: BodyDigest) -> ReadBody {
-        let same = first.length == 0 || first.digest == Some(self.hasher.clone().finish());
-        if same {
-            ReadBody::Same
-        } else {
-            ReadBody::Different
-        }
+        let is_same = first.length == 0 || first.digest == Some(self.hasher.clone().finish());
+        ReadBody::Compared(Compared { first, is_same })
     }
+}
+
+const fn different(first: BodyDigest) -> ReadBody {
+    ReadBody::Compared(Compared {
+        first,
+        is_same: false,
+    })
 }
 
 #[cfg(test)]
@@ -170,30 +172,22 @@ mod tests {
 
     #[test]
     fn a_body_is_compared_as_far_as_it_was_read() {
-        for (pieces, first, expected) in [
-            (
-                &[&b"abc"[..], b"def"][..],
-                first(b"abcdef", true),
-                ReadBody::Same,
-            ),
-            (&[b"abcdef"], first(b"abcdef", true), ReadBody::Same),
-            (&[b"abcdefg"], first(b"abcdef", true), ReadBody::Different),
-            (
-                &[b"abcdef", b"g"],
-                first(b"abcdef", true),
-                ReadBody::Different,
-            ),
-            (&[b"abcde"], first(b"abcdef", true), ReadBody::Different),
-            (&[b"abcdeX"], first(b"abcdef", true), ReadBody::Different),
-            (&[b"abcdefg"], first(b"abcdef", false), ReadBody::Same),
-            (&[b"abcdeXg"], first(b"abcdef", false), ReadBody::Different),
-            (&[], first(b"", true), ReadBody::Same),
-            (&[b"a"], first(b"", true), ReadBody::Different),
-            (&[b"a"], first(b"", false), ReadBody::Same),
+        for (pieces, first, is_same) in [
+            (&[&b"abc"[..], b"def"][..], first(b"abcdef", true), true),
+            (&[b"abcdef"], first(b"abcdef", true), true),
+            (&[b"abcdefg"], first(b"abcdef", true), false),
+            (&[b"abcdef", b"g"], first(b"abcdef", true), false),
+            (&[b"abcde"], first(b"abcdef", true), false),
+            (&[b"abcdeX"], first(b"abcdef", true), false),
+            (&[b"abcdefg"], first(b"abcdef", false), true),
+            (&[b"abcdeXg"], first(b"abcdef", false), false),
+            (&[], first(b"", true), true),
+            (&[b"a"], first(b"", true), false),
+            (&[b"a"], first(b"", false), true),
         ] {
             assert_eq!(
                 read(pieces, Until::Same(first)),
-                expected,
+                ReadBody::Compared(Compared { first, is_same }),
                 "{pieces:?} {first:?}"
             );
         }
