@@ -44,7 +44,7 @@ pub use self::policy::{AnswerHead, Settle};
 pub(crate) use self::policy::{Budgets, ChargeWhen, Dynamic, FreeWhen, Policy, Pricing};
 pub(crate) use self::refusal::Refusal;
 pub use self::reply::Reply;
-pub(crate) use self::reply::receipt_header;
+pub(crate) use self::reply::add_receipt;
 pub(crate) use self::seen::{Seen, Tally};
 pub(crate) use self::verify::Verified;
 pub(crate) use self::window::can_settle;

@@ -1,7 +1,7 @@
 //! The one table from refusals to answers.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::guard::Handover;
 use super::refusal::Refusal;
@@ -10,7 +10,8 @@ use crate::ledger::{KeptAnswer, Receipt};
 use crate::money::Network;
 use crate::price::{Challenge, Why};
 use crate::proto::header::{PAYMENT_REQUIRED, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE, escaped};
-use crate::proto::{SettleResponse, Version, receipt};
+use crate::proto::receipt::encode;
+use crate::proto::{SettleResponse, Version};
 
 /// An answer of ours, as plain data.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl Reply {
         headers.insert(header::CACHE_CONTROL, NO_STORE);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, cors::EXPOSED);
         if let Some(receipt) = row.receipt {
-            headers.extend(receipt_header(version.unwrap_or(Version::V2), receipt));
+            add_receipt(&mut headers, version.unwrap_or(Version::V2), receipt);
         }
         if let Some(seconds) = row.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
@@ -75,9 +76,7 @@ impl Reply {
         let before: u64 = before.and_then(|age| age.parse().ok()).unwrap_or_default();
         headers.insert(header::AGE, age.saturating_add(before).into());
         headers.append(cors::REPLAYED, TRUE);
-        if let Some((name, value)) = receipt_header(version, receipt.message()) {
-            headers.insert(name, value);
-        }
+        add_receipt(&mut headers, version, receipt);
         Self {
             status,
             headers,
@@ -127,16 +126,16 @@ pub(crate) fn wants_challenge(refusal: &Refusal) -> bool {
     row(refusal).challenge
 }
 
-/// The header that a receipt travels in.
-pub(crate) fn receipt_header(
-    version: Version,
-    message: &SettleResponse,
-) -> Option<(HeaderName, HeaderValue)> {
+/// Adds a receipt, in place of any that a service inside has got for what it has paid itself.
+pub(crate) fn add_receipt(headers: &mut HeaderMap, version: Version, receipt: &Receipt) {
+    let (name, value) = match version {
+        Version::V1 => (X_PAYMENT_RESPONSE, encode(&in_v1(receipt.message()))),
+        Version::V2 => (PAYMENT_RESPONSE, encode(receipt.message())),
+    };
     // A receipt that has no spelling in JSON does not exist.
-    Some(match version {
-        Version::V1 => (X_PAYMENT_RESPONSE, receipt::encode(&in_v1(message))?),
-        Version::V2 => (PAYMENT_RESPONSE, receipt::encode(message)?),
-    })
+    if let Some(value) = value {
+        headers.insert(name, value);
+    }
 }
 
 /// The same receipt with the network's name in version 1.
@@ -174,7 +173,7 @@ struct Row<'a> {
     /// For people. Always of ours, so that nothing in it is special in JSON.
     detail: &'static str,
     challenge: bool,
-    receipt: Option<&'a SettleResponse>,
+    receipt: Option<&'a Receipt>,
     retry_after: Option<u32>,
 }
 
@@ -282,7 +281,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
             )
         },
         Refusal::Conflict(receipt) => Row {
-            receipt: receipt.as_ref().map(Receipt::message),
+            receipt: receipt.as_ref(),
             ..row(
                 StatusCode::CONFLICT,
                 "conflict",
@@ -290,7 +289,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
             )
         },
         Refusal::OtherRequest(receipt) => Row {
-            receipt: receipt.as_ref().map(Receipt::message),
+            receipt: receipt.as_ref(),
             ..row(
                 StatusCode::CONFLICT,
                 "payment_for_other_request",
@@ -298,7 +297,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
             )
         },
         Refusal::AlreadySettled(receipt) => Row {
-            receipt: Some(receipt.message()),
+            receipt: Some(receipt),
             ..row(
                 StatusCode::CONFLICT,
                 "already_settled",
@@ -316,7 +315,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
             "Too many requests with this payment were given up; sign a new one.",
         ),
         Refusal::Parked(receipt) => Row {
-            receipt: Some(receipt.message()),
+            receipt: Some(receipt),
             retry_after: Some(5),
             ..row(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -329,7 +328,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
             )
         },
         Refusal::Unresolved(receipt) => Row {
-            receipt: Some(receipt.message()),
+            receipt: Some(receipt),
             ..row(
                 StatusCode::GONE,
                 "settlement_unresolved",
@@ -337,7 +336,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
             )
         },
         Refusal::Gone(receipt) => Row {
-            receipt: Some(receipt.message()),
+            receipt: Some(receipt),
             ..row(
                 StatusCode::GONE,
                 "answer_gone",
@@ -346,7 +345,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
         },
         Refusal::SettlementRefused(reason, receipt) => Row {
             challenge: true,
-            receipt: Some(receipt.message()),
+            receipt: Some(receipt),
             ..row(
                 StatusCode::PAYMENT_REQUIRED,
                 reason.as_str(),

@@ -1,11 +1,8 @@
-//! What a paid answer wears: its receipt, and nothing that lets a shared cache give it away.
+//! What a paid answer wears: nothing that lets a shared cache give it away.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::checkout::receipt_header;
 use crate::cors;
-use crate::ledger::Receipt;
-use crate::proto::Version;
 
 /// Makes an answer private, and readable for programs in pages.
 pub(super) fn make_private(headers: &mut HeaderMap) {
@@ -63,13 +60,6 @@ pub(super) fn about_asking(headers: &HeaderMap) -> HeaderMap {
         .filter(|(name, _)| about(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
-}
-
-/// Adds the receipt of a payment. What a service inside has paid for itself is nobody's business.
-pub(super) fn add_receipt(headers: &mut HeaderMap, version: Version, receipt: &Receipt) {
-    if let Some((name, value)) = receipt_header(version, receipt.message()) {
-        headers.insert(name, value);
-    }
 }
 
 /// The headers that belong to an answer and not to the connection or the client that it was given to.

@@ -8,7 +8,7 @@ use http_body::Body;
 use super::body::{Copy, Watch};
 use super::capture::Captured;
 use super::{ResponseBody, dress};
-use crate::checkout::{AnswerHead, Bill, Handover, Paid, Policy, Reply, Sale, Seen};
+use crate::checkout::{AnswerHead, Bill, Handover, Paid, Policy, Reply, Sale, Seen, add_receipt};
 use crate::ledger::{KeptAnswer, Receipt};
 use crate::proto::Version;
 
@@ -68,7 +68,7 @@ pub(super) fn judge_sale<RB: Body>(
             }
             Bill::Nothing(receipt) => {
                 dress::make_private(&mut parts.headers);
-                dress::add_receipt(&mut parts.headers, sale.payment.version(), &receipt);
+                add_receipt(&mut parts.headers, sale.payment.version(), &receipt);
             }
             Bill::Broken => {
                 let reply = Buyer::Sale(sale, seen).answer_broke();
@@ -97,7 +97,7 @@ pub(super) fn judge_paid<RB: Body>(response: Response<RB>, paid: Paid) -> Judged
         return Judged::Sold(goods, body, Buyer::Paid(handover, receipt));
     }
     dress::make_private(&mut parts.headers);
-    dress::add_receipt(&mut parts.headers, payment.version(), &receipt);
+    add_receipt(&mut parts.headers, payment.version(), &receipt);
     Judged::Unsold(Response::from_parts(parts, ResponseBody::free(body)))
 }
 
@@ -117,11 +117,8 @@ impl<RB: Body> Packed<RB> {
         match self {
             Self::Stream(goods, body) => goods.stream(body, handover, receipt),
             Self::Whole(goods, captured) => {
-                let parts = goods.into_parts(receipt);
-                Response::from_parts(
-                    parts,
-                    ResponseBody::whole(captured, Some(Box::new(handover))),
-                )
+                let body = ResponseBody::whole(captured, Some(Box::new(handover)));
+                Response::from_parts(goods.into_parts(receipt), body)
             }
         }
     }
@@ -168,7 +165,7 @@ impl Goods {
 
     fn head(&self) -> KeptAnswer {
         let headers = dress::end_to_end(&self.parts.headers).into();
-        KeptAnswer::new(self.parts.status, headers, bytes::Bytes::new(), self.now)
+        KeptAnswer::new(self.parts.status, headers, Bytes::new(), self.now)
     }
 
     fn stream<RB: Body>(
@@ -191,7 +188,7 @@ impl Goods {
 
     fn into_parts(self, receipt: &Receipt) -> response::Parts {
         let mut parts = self.parts;
-        dress::add_receipt(&mut parts.headers, self.version, receipt);
+        add_receipt(&mut parts.headers, self.version, receipt);
         parts
     }
 }
@@ -233,11 +230,7 @@ pub(super) fn ours<RB: Body>(reply: Reply) -> Response<ResponseBody<RB>> {
 /// Somebody inside may have answered who answers everything.
 pub(super) fn preflighted<RB: Body>(response: Response<RB>) -> Response<ResponseBody<RB>> {
     let (parts, _) = response.into_parts();
-    let nothing = Captured {
-        data: Bytes::new(),
-        trailers: None,
-    };
-    let mut response = Response::new(ResponseBody::whole(nothing, None));
+    let mut response = Response::new(ResponseBody::whole(Captured::default(), None));
     *response.status_mut() = match parts.status {
         status if status.is_informational() || status.is_redirection() => StatusCode::NO_CONTENT,
         status => status,
