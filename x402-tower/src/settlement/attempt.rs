@@ -29,13 +29,7 @@ pub(super) struct Attempt {
 
 impl Attempt {
     pub(super) const fn new(till: Arc<Till>, token: Token, job: Job) -> Self {
-        Self {
-            till,
-            token: Some(token),
-            job,
-            open: Open::Nothing,
-            tries: 0,
-        }
+        Self::resume(till, token, job, Open::Nothing, 0)
     }
 
     /// Goes on with something that was parked.
