@@ -12,8 +12,7 @@ use crate::clock::Clock;
 use crate::facilitator::{SharedFacilitator, Supported};
 use crate::home::Home;
 use crate::ledger::SharedLedger;
-use crate::price::{PriceList, Seal, Terms};
-use crate::proto::SupportedResponse;
+use crate::price::{Accept, Listing, PriceList, Seal, Terms};
 use crate::settlement::{Attendance, Beliefs, SharedWitness, Tasks};
 use crate::telemetry::{Event, Observer};
 
@@ -31,7 +30,7 @@ pub(crate) struct Till {
     pub(crate) flights: Arc<Flights>,
     pub(crate) observer: Box<dyn Observer>,
     /// Terms that are encoded anew when the facilitator changes what it says.
-    pub(crate) terms: Arc<AllTerms>,
+    pub(crate) all_terms: Arc<AllTerms>,
     pub(crate) witness: Option<SharedWitness>,
     pub(crate) beliefs: Beliefs,
     /// What is being settled or delivered here.
@@ -133,13 +132,18 @@ impl Till {
         });
     }
 
-    /// Keeps terms up to date from now on, which were encoded with what was `heard` until then.
-    pub(crate) fn keep(
+    /// The terms of what is accepted, kept up to date from now on; or all that is wrong with it.
+    pub(crate) fn terms(
         &self,
-        terms: &Arc<Terms>,
-        mut heard: Option<Arc<SupportedResponse>>,
-    ) -> Result<(), Vec<String>> {
-        self.terms.add(terms);
+        accepts: &[Accept],
+        max_timeout_seconds: u64,
+        listing: &Arc<Listing>,
+    ) -> Result<Arc<Terms>, Vec<String>> {
+        let offers = self.list.resolve(accepts, max_timeout_seconds)?;
+        let mut heard = self.supported.heard();
+        let terms = Terms::new(offers, Arc::clone(listing), heard.as_deref())?;
+        let terms = Arc::new(terms);
+        self.all_terms.add(&terms);
         // Something else may have been heard while nobody knew of them.
         while let Some(now) = self.supported.heard()
             && !heard.is_some_and(|before| Arc::ptr_eq(&before, &now))
@@ -147,7 +151,7 @@ impl Till {
             terms.prepare(&now)?;
             heard = Some(now);
         }
-        Ok(())
+        Ok(terms)
     }
 
     pub(crate) fn tell(&self, event: &Event<'_>) {

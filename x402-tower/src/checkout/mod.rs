@@ -41,7 +41,7 @@ pub use self::meter::{Meter, MeterError, Usage};
 pub(crate) use self::payment::Facts;
 pub use self::payment::Payment;
 pub use self::policy::{AnswerHead, Settle};
-pub(crate) use self::policy::{Budgets, ChargeWhen, Dynamic, FreeWhen, Policy, Pricing};
+pub(crate) use self::policy::{Budgets, ChargeWhen, Dynamic, FreeWhen, Policy, Pricer, Pricing};
 pub(crate) use self::refusal::Refusal;
 pub use self::reply::Reply;
 pub(crate) use self::reply::add_receipt;

@@ -78,7 +78,8 @@ pub(crate) enum Pricing {
 }
 
 /// The answer of a price function, in the making.
-type Pricer = dyn Fn(RequestHead) -> Pin<Box<dyn Future<Output = Priced> + Send>> + Send + Sync;
+pub(crate) type Pricer =
+    dyn Fn(RequestHead) -> Pin<Box<dyn Future<Output = Priced> + Send>> + Send + Sync;
 type Priced = Result<Quote, Box<dyn std::error::Error + Send + Sync>>;
 
 pub(crate) struct Dynamic {
@@ -92,18 +93,12 @@ pub(crate) struct Dynamic {
 const MOST_KNOWN_PRICES: usize = 32;
 
 impl Dynamic {
-    pub(crate) fn new(price: Box<Pricer>) -> Self {
+    pub(crate) fn new(price: Box<Pricer>, window: Duration) -> Self {
         Self {
             price,
             known: Mutex::default(),
-            window: Duration::ZERO,
+            window,
         }
-    }
-
-    /// Prices hold for so long.
-    pub(crate) const fn holding(mut self, window: Duration) -> Self {
-        self.window = window;
-        self
     }
 }
 
@@ -137,27 +132,13 @@ impl Policy {
         }
         let terms = self
             .till
-            .list
-            .resolve(accepts, self.max_timeout_seconds)
-            .and_then(|offers| self.new_terms(offers))
+            .terms(accepts, self.max_timeout_seconds, &self.listing)
             .map_err(|problems| {
                 log::error!("the price function gave a price that cannot be paid"; problems = problems.join("; "));
                 Refusal::Misconfigured
             })?;
         known.truncate(MOST_KNOWN_PRICES - 1);
         known.insert(0, (name, Arc::clone(&terms)));
-        Ok(terms)
-    }
-
-    /// Terms with these offers, kept up to date from now on.
-    pub(crate) fn new_terms(
-        &self,
-        offers: Vec<crate::scheme::Offer>,
-    ) -> Result<Arc<Terms>, Vec<String>> {
-        let supported = self.till.supported.heard();
-        let terms = Terms::new(offers, Arc::clone(&self.listing), supported.as_deref())?;
-        let terms = Arc::new(terms);
-        self.till.keep(&terms, supported)?;
         Ok(terms)
     }
 

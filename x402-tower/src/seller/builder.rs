@@ -330,34 +330,16 @@ impl<L: From<GateLayer>> Builder<L> {
     pub fn build(mut self) -> Result<Seller<L>, ConfigError> {
         let mut problems = std::mem::take(&mut self.problems);
         let payees = self.payees(&mut problems);
-        let origin = match self.origin.take() {
-            Some(Ok(origin)) => Some(origin),
-            Some(Err(problem)) => {
-                problems.push(problem);
-                None
-            }
-            None => {
-                problems.push(self.missing(
-                    "the server's address is missing: say `.public_url(\"https://…\")`",
-                    environment::PUBLIC_URL,
-                ));
-                None
-            }
-        };
-        let facilitator = match self.facilitator.take() {
-            Some(Ok(facilitator)) => Some(facilitator),
-            Some(Err(problem)) => {
-                problems.push(problem);
-                None
-            }
-            None => {
-                problems.push(self.missing(
-                    "the facilitator is missing: say `.facilitator(…)`",
-                    environment::FACILITATOR,
-                ));
-                None
-            }
-        };
+        let origin = self.origin.take().unwrap_or_else(|| {
+            let problem = "the server's address is missing: say `.public_url(\"https://…\")`";
+            Err(self.missing(problem, environment::PUBLIC_URL))
+        });
+        let origin = origin.map_err(|problem| problems.push(problem)).ok();
+        let facilitator = self.facilitator.take().unwrap_or_else(|| {
+            let problem = "the facilitator is missing: say `.facilitator(…)`";
+            Err(self.missing(problem, environment::FACILITATOR))
+        });
+        let facilitator = facilitator.map_err(|problem| problems.push(problem)).ok();
         let home = self.home.take().or_else(|| Handle::try_current().ok());
         if home.is_none() {
             problems.push(
@@ -393,8 +375,8 @@ impl<L: From<GateLayer>> Builder<L> {
         seal: Seal,
     ) -> Seller<L> {
         let clock = self.clock;
-        let terms = Arc::new(AllTerms::default());
-        let all = Arc::clone(&terms);
+        let all_terms = Arc::new(AllTerms::default());
+        let all = Arc::clone(&all_terms);
         let supported = Supported::new(
             facilitator.clone(),
             Arc::clone(&clock),
@@ -436,7 +418,7 @@ impl<L: From<GateLayer>> Builder<L> {
                 self.most_per_payer,
             )),
             observer: self.observer,
-            terms,
+            all_terms,
             witness: self.witness,
             beliefs: Beliefs::default(),
             tasks: Arc::new(Tasks::default()),

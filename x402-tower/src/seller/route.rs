@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::error::ConfigError;
 use crate::checkout::{
-    AnswerHead, Budgets, ChargeWhen, Dynamic, FreeWhen, Policy, Pricing, Settle,
+    AnswerHead, Budgets, ChargeWhen, Dynamic, FreeWhen, Policy, Pricer, Pricing, Settle,
 };
 use crate::gate::GateLayer;
 use crate::log;
@@ -87,7 +87,7 @@ pub struct RouteBuilder<L = GateLayer> {
 
 enum Price {
     Fixed(Vec<Accept>),
-    Dynamic(Dynamic),
+    Dynamic(Box<Pricer>),
 }
 
 impl<L: From<GateLayer>> RouteBuilder<L> {
@@ -100,11 +100,11 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
         F: Fn(RequestHead) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoQuote> + Send + 'static,
     {
-        let price = Dynamic::new(Box::new(move |head| {
+        let price = move |head| {
             let quote = price(head);
-            Box::pin(async move { quote.await.into_quote() })
-        }));
-        Self::new(till, Price::Dynamic(price))
+            Box::pin(async move { quote.await.into_quote() }) as _
+        };
+        Self::new(till, Price::Dynamic(Box::new(price)))
     }
 
     fn new(till: Arc<Till>, price: Price) -> Self {
@@ -289,7 +289,11 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
     /// If anything is wrong or missing, with all of it.
     pub fn build(mut self) -> Result<L, ConfigError> {
         let mut problems = std::mem::take(&mut self.problems);
-        self.check(&mut problems);
+        let budgets = Budgets {
+            handler: self.handler_budget.as_secs(),
+            settlement: self.settlement_budget.as_secs(),
+        };
+        self.check(budgets, &mut problems);
         let max_timeout_seconds = self.max_timeout.as_secs();
         let listing = Arc::new(Listing {
             origin: match &self.till.origin {
@@ -306,28 +310,13 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
         });
         let pricing = match self.price {
             Price::Fixed(accepts) => {
-                let supported = self.till.supported.heard();
-                let terms = self
-                    .till
-                    .list
-                    .resolve(&accepts, max_timeout_seconds)
-                    .and_then(|offers| {
-                        Terms::new(offers, Arc::clone(&listing), supported.as_deref())
-                    })
-                    .map(Arc::new)
-                    .and_then(|terms| {
-                        self.till.keep(&terms, supported)?;
-                        Ok(terms)
-                    });
-                match terms {
-                    Ok(terms) => Some(Pricing::Fixed(terms)),
-                    Err(more) => {
-                        problems.extend(more);
-                        None
-                    }
-                }
+                let terms = self.till.terms(&accepts, max_timeout_seconds, &listing);
+                terms
+                    .map_err(|more| problems.extend(more))
+                    .map(Pricing::Fixed)
+                    .ok()
             }
-            Price::Dynamic(dynamic) => Some(Pricing::Dynamic(dynamic.holding(self.quote_window))),
+            Price::Dynamic(price) => Some(Pricing::Dynamic(Dynamic::new(price, self.quote_window))),
         };
         let (Some(pricing), true) = (pricing, problems.is_empty()) else {
             return Err(ConfigError::new(problems));
@@ -341,10 +330,7 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
             listing,
             settle: self.settle,
             max_timeout_seconds,
-            budgets: Budgets {
-                handler: self.handler_budget.as_secs(),
-                settlement: self.settlement_budget.as_secs(),
-            },
+            budgets,
             free_when: self.free_when,
             charge_when: self.charge_when,
             distinguishing: self.distinguishing,
@@ -355,11 +341,7 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
         }))))
     }
 
-    fn check(&self, problems: &mut Vec<String>) {
-        let budgets = Budgets {
-            handler: self.handler_budget.as_secs(),
-            settlement: self.settlement_budget.as_secs(),
-        };
+    fn check(&self, budgets: Budgets, problems: &mut Vec<String>) {
         let needed = budgets.total().saturating_add(SKEW);
         if self.max_timeout.as_secs() < needed {
             problems.push(format!(
@@ -382,19 +364,18 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
                 LONGEST_TIMEOUT.as_secs()
             ));
         }
+        let resource = &self.resource;
         let is_label = |text: &str| {
             (1..=32).contains(&text.len()) && text.bytes().all(|b| matches!(b, b' '..=b'~'))
         };
-        if self
-            .resource
+        if resource
             .service_name
             .as_deref()
             .is_some_and(|name| !is_label(name))
         {
             problems.push("the service name is not 1 to 32 printable ASCII characters".to_owned());
         }
-        if self
-            .resource
+        if resource
             .tags
             .as_ref()
             .is_some_and(|tags| tags.len() > 5 || !tags.iter().all(|tag| is_label(tag)))
@@ -404,7 +385,7 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
                     .to_owned(),
             );
         }
-        if self.resource.icon_url.as_deref().is_some_and(|url| {
+        if resource.icon_url.as_deref().is_some_and(|url| {
             url.len() > 2048 || !(url.starts_with("https://") || url.starts_with("http://"))
         }) {
             problems.push(
@@ -412,8 +393,7 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
             );
         }
         // Longer ones make facilitators refuse payments.
-        if self
-            .resource
+        if resource
             .description
             .as_deref()
             .is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION)
