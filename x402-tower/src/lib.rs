@@ -82,6 +82,7 @@ mod home;
 pub mod ledger;
 #[cfg(feature = "local")]
 pub mod local;
+mod lock;
 mod log;
 #[cfg(feature = "utoipa")]
 pub mod openapi;

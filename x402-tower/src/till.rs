@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::facilitator::{SharedFacilitator, Supported};
 use crate::home::Home;
 use crate::ledger::SharedLedger;
+use crate::lock::lock;
 use crate::price::{Accept, Listing, PriceList, Seal, Terms};
 use crate::settlement::{Attendance, Beliefs, SharedWitness, Tasks};
 use crate::telemetry::{Event, Observer};
@@ -101,17 +102,13 @@ pub(crate) struct AllTerms(Mutex<Vec<Weak<Terms>>>);
 
 impl AllTerms {
     pub(crate) fn add(&self, terms: &Arc<Terms>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.0);
         all.retain(|terms| terms.strong_count() > 0);
         all.push(Arc::downgrade(terms));
     }
 
     pub(crate) fn each(&self, act: impl Fn(&Terms)) {
-        let all = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let all = lock(&self.0).clone();
         all.iter()
             .filter_map(Weak::upgrade)
             .for_each(|terms| act(&terms));

@@ -1,7 +1,8 @@
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use crate::lock::lock;
 use crate::money::{Amount, Asset, Money, Price, Registry, Unit};
 
 /// Says how much of a payment is charged, where its price was only a limit ([`X402::upto`](crate::X402::upto)). The
@@ -107,7 +108,7 @@ impl Meter {
 
     /// What is charged as things stand, in the smallest unit of the token.
     pub fn used(&self) -> Amount {
-        self.0.charged(*self.lock()).unwrap_or(self.0.most)
+        self.0.charged(*lock(&self.0.count)).unwrap_or(self.0.most)
     }
 
     /// The most that can be charged, in the smallest unit of the token.
@@ -122,13 +123,13 @@ impl Meter {
 
     /// Takes what was counted; nothing if nobody has said anything. Nothing counts from now on.
     pub(super) fn end(&self) -> Option<Amount> {
-        let mut count = self.lock();
+        let mut count = lock(&self.0.count);
         count.has_ended = true;
         self.0.charged(*count)
     }
 
     fn count(&self, next: impl FnOnce(Option<Amount>) -> Option<Amount>) -> Result<(), MeterError> {
-        let mut count = self.lock();
+        let mut count = lock(&self.0.count);
         if count.has_ended {
             return Err(MeterError(Kind::TooLate));
         }
@@ -173,10 +174,6 @@ impl Meter {
             .money()
             .to_amount(asset.decimals.saturating_add(FINER));
         parts.ok_or_else(|| unsayable(format!("`{price}` is too fine or too large")))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Count> {
-        self.0.count.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,12 +1,13 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderName, StatusCode};
 
 use super::refusal::Refusal;
+use crate::lock::lock;
 use crate::log::{self, Chain};
 use crate::money::Money;
 use crate::price::{Accept, Head, Headers, Listing, Quote, QuoteKind, RequestHead, Terms};
@@ -125,7 +126,7 @@ impl Policy {
 
     fn known_terms(&self, dynamic: &Dynamic, accepts: &[Accept]) -> Result<Arc<Terms>, Refusal> {
         let name = format!("{accepts:?}");
-        let mut known = dynamic.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&dynamic.known);
         if let Some(at) = known.iter().position(|(own, _)| *own == name) {
             known[..=at].rotate_right(1);
             return Ok(Arc::clone(&known[0].1));

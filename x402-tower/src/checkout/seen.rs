@@ -1,7 +1,8 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::digest::Hasher;
 use crate::ledger::BodyDigest;
+use crate::lock::lock;
 
 /// What a handler has seen of a request's body: so far, since it may go on reading while its answer is on its way.
 #[derive(Clone, Debug)]
@@ -43,21 +44,18 @@ impl Tally {
 
     /// More was read.
     pub(crate) fn read(&self, data: &[u8]) {
-        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = lock(&self.0);
         read.hasher.update(data);
         read.length += data.len() as u64;
     }
 
     /// That was all.
     pub(crate) fn end(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .complete = true;
+        lock(&self.0).complete = true;
     }
 
     fn digest(&self) -> BodyDigest {
-        let read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = lock(&self.0);
         BodyDigest::new(
             read.length,
             read.complete,

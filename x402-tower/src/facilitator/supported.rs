@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use super::{Facilitator as _, FacilitatorError, SharedFacilitator};
 use crate::clock::{Clock, Elapsed, timeout};
 use crate::home::Home;
+use crate::lock::lock;
 use crate::log::{self, Chain};
 use crate::proto::SupportedResponse;
 
@@ -57,10 +58,7 @@ impl Supported {
 
     /// What was heard last.
     pub(crate) fn heard(&self) -> Option<Arc<SupportedResponse>> {
-        self.heard
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.heard).clone()
     }
 
     /// Waits until anything was heard.
@@ -114,7 +112,7 @@ impl Supported {
         }
         let answer = Arc::new(answer);
         // First of all, so that whoever begins to listen now has heard it or is told.
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&answer));
+        *lock(&self.heard) = Some(Arc::clone(&answer));
         (self.changed)(&answer);
         self.news.notify_waiters();
     }

@@ -1,6 +1,6 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
@@ -10,6 +10,7 @@ use super::payment::{Checked, Invalid, Purpose, check};
 use crate::clock::{Clock, SystemClock};
 use crate::facilitator::{Endpoint, Facilitator, FacilitatorError, PaymentCall};
 use crate::ledger::Intent;
+use crate::lock::lock;
 use crate::money::{Address, Amount, Network, Registry};
 use crate::proto::{
     Object, SettleResponse, SupportedKind, SupportedResponse, VerifyResponse, Version, v1,
@@ -174,7 +175,7 @@ impl LocalFacilitator {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn now(&self) -> u64 {

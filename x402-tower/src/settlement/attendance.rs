@@ -1,11 +1,12 @@
 //! Saying that somebody is here. Who settles a payment or gives its answer attends to it; a process that dies cannot say
 //! so any more, and whoever else has the ledger knows then that its buyers are owed something.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::clock::{Elapsed, timeout};
 use crate::ledger::{ATTENDED_FOR, Ledger as _, Token};
+use crate::lock::lock;
 use crate::log::{self, Chain};
 use crate::scheme::Key;
 use crate::spread::SpreadMap;
@@ -79,7 +80,7 @@ impl Attendance {
     }
 
     fn lock(&self) -> MutexGuard<'_, SpreadMap<Key, Attended>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

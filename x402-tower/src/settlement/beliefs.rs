@@ -1,7 +1,8 @@
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::lock::lock;
 use crate::money::Address;
 
 /// The payers who were served on the mere belief that they were charged. Nobody is believed twice in a day.
@@ -14,7 +15,7 @@ const MOST: usize = 10_000;
 impl Beliefs {
     /// Whether this payer is believed. They are not believed again for a while.
     pub(super) fn believe(&self, payer: &Address, now: Duration) -> bool {
-        let mut believed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut believed = lock(&self.0);
         believed.retain(|_, since| now < *since + ONCE_IN);
         if believed.len() >= MOST || believed.contains_key(payer) {
             return false;

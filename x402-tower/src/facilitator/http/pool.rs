@@ -4,7 +4,7 @@
 //! pool for browsers.
 
 use std::future::poll_fn;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use ::http::uri::{Authority, Scheme};
@@ -14,6 +14,7 @@ use hyper::client::conn::{http1, http2};
 use tokio::time::Instant;
 
 use super::hyper::Whole;
+use crate::lock::lock;
 
 /// Connections that wait for their next request.
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ const LONGEST: Duration = Duration::from_secs(90);
 impl Pool {
     /// A connection to the server of this URI.
     pub(super) fn take(&self, uri: &Uri) -> Option<Connection> {
-        let mut idle = self.lock();
+        let mut idle = lock(&self.0);
         idle.retain(|idle| !idle.connection.is_closed() && idle.since.elapsed() < LONGEST);
         let leads_there = |idle: &Idle| {
             idle.authority.as_ref() == uri.authority() && idle.scheme.as_ref() == uri.scheme()
@@ -50,16 +51,12 @@ impl Pool {
 
     /// Keeps a connection to the server of this URI.
     pub(super) fn put(&self, uri: &Uri, connection: Connection) {
-        self.lock().push(Idle {
+        lock(&self.0).push(Idle {
             scheme: uri.scheme().cloned(),
             authority: uri.authority().cloned(),
             connection,
             since: Instant::now(),
         });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::http::{Request, Response, Uri};
@@ -8,6 +8,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::transport::{PING, Transport, TransportError, too_large};
 use crate::facilitator::FacilitatorError;
+use crate::lock::lock;
 use crate::pieces::Pieces;
 
 /// The usual transport: `reqwest`, with rustls and the certificate authorities of Mozilla.
@@ -53,7 +54,7 @@ impl ReqwestTransport {
 
     /// A URI as `reqwest` wants it.
     fn url(&self, uri: Uri) -> Result<Url, FacilitatorError> {
-        let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut urls = lock(&self.urls);
         if let Some((_, url)) = urls.iter().find(|(known, _)| *known == uri) {
             return Ok(url.clone());
         }

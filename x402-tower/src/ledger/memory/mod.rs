@@ -7,7 +7,7 @@ mod text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use self::entry::{ABANDONED, Entry, Half, Open, State, half};
@@ -19,6 +19,7 @@ use super::{
     Ledger, LedgerError, Parked, Release, Rerun, Settled, Token, Unresolved,
 };
 use crate::clock::{Clock, SystemClock};
+use crate::lock::lock;
 use crate::scheme::Key;
 
 /// A ledger in the memory of one process: bounded, sharded, and as fast as a hash map.
@@ -258,11 +259,6 @@ struct Change<'a> {
     parked: &'a mut BTreeSet<(Duration, Half)>,
     ledger: &'a MemoryLedger,
     now: Duration,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every change is made by assignments that cannot be torn by a panic.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for MemoryLedger {

@@ -1,9 +1,10 @@
 use std::collections::hash_map;
 use std::sync::{Mutex, MutexGuard};
 
+use super::SHARDS;
 use super::entry::{Entry, Half, State, half, half_of};
-use super::{SHARDS, lock};
 use crate::ledger::{Delivery, Identity};
+use crate::lock::lock;
 use crate::scheme::Key;
 use crate::spread::SpreadMap;
 

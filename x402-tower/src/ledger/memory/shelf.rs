@@ -3,8 +3,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::entry::Half;
-use super::lock;
 use super::settled::Seconds;
+use crate::lock::lock;
 
 /// Which answers are kept, in the order in which they came, so that the oldest can go when there are too many bytes.
 #[derive(Debug)]
