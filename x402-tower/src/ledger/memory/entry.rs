@@ -215,14 +215,18 @@ impl Entry {
         }
     }
 
-    /// Parks a settlement whose lease has ended; says whether it has.
-    pub(super) fn park_if_lapsed(&mut self, now: Duration) -> bool {
-        match &self.state {
-            State::Settling { until, open, .. } if until.is_over(now) => {
-                self.state = State::Parked(open.clone());
-                true
-            }
-            _ => false,
+    /// Parks a settlement whose lease has ended, and puts it on the list of what is parked.
+    pub(super) fn park_if_lapsed(
+        &mut self,
+        half: Half,
+        list: &mut BTreeSet<(Duration, Half)>,
+        now: Duration,
+    ) {
+        if let State::Settling { until, open, .. } = &self.state
+            && until.is_over(now)
+        {
+            self.state = State::Parked(open.clone());
+            list.insert((Duration::ZERO, half));
         }
     }
 

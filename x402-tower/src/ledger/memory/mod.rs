@@ -149,9 +149,7 @@ impl MemoryLedger {
             ..
         } = shard;
         entries.retain(|half, entry| {
-            if entry.park_if_lapsed(now) {
-                parked.insert((Duration::ZERO, *half));
-            }
+            entry.park_if_lapsed(*half, parked, now);
             let keep = !entry.is_expired(now);
             if !keep {
                 self.owed.remove(entry.request(), *half);
@@ -215,9 +213,7 @@ impl MemoryLedger {
         let Some(entry) = shard.entries.get_mut(&half) else {
             return Fenced::Lost;
         };
-        if entry.park_if_lapsed(now) {
-            shard.parked.insert((Duration::ZERO, half));
-        }
+        entry.park_if_lapsed(half, &mut shard.parked, now);
         if entry.fence != token.fence() || matches!(entry.state, State::Released) {
             return Fenced::Lost;
         }
@@ -279,9 +275,7 @@ impl Ledger for MemoryLedger {
         let Some(entry) = shard.entries.get_mut(&half) else {
             return Ok(None);
         };
-        if entry.park_if_lapsed(now) {
-            shard.parked.insert((Duration::ZERO, half));
-        }
+        entry.park_if_lapsed(half, &mut shard.parked, now);
         Ok(entry.found(identity, now))
     }
 
@@ -300,9 +294,7 @@ impl Ledger for MemoryLedger {
         let until = now + claim.lease;
         match shard.entries.get_mut(&half) {
             Some(entry) => {
-                if entry.park_if_lapsed(now) {
-                    shard.parked.insert((Duration::ZERO, half));
-                }
+                entry.park_if_lapsed(half, &mut shard.parked, now);
                 if let Some(found) = entry.found(identity, now) {
                     return Ok(Claimed::Known(found));
                 }
