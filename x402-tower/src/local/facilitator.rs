@@ -311,61 +311,60 @@ impl State {
             Some(_) => "invalid_upto_evm_transaction_failed",
             None => "invalid_exact_evm_transaction_failed",
         };
-        let settled = |network: &str, transaction| {
-            let mut answer = SettleResponse::settled(network, payer.to_string(), transaction);
-            answer.amount = facilitator.is_some().then_some(*amount);
-            answer
-        };
-        let failed = |reason: &str, transaction: &str| {
-            let mut answer = SettleResponse::failed(network, Some(reason.to_owned()));
-            answer.payer = Some(payer.to_string());
-            answer.transaction = transaction.to_owned();
-            answer
-        };
+        let failed = |reason, transaction| checked.failed(network, reason, transaction);
         if fault == Some(&Fault::Revert) {
-            return failed(reverted, &format!("0x{}", "0".repeat(64)));
+            return failed(reverted, format!("0x{}", "0".repeat(64)));
         }
         if facilitator.is_some() && amount.is_zero() {
             // There is nothing to send, and what was signed is not used up.
-            return settled(network, String::new());
+            return checked.settled(network, String::new());
         }
         let sent = self
             .chain
             .transfer(*once, chain, asset, [payer, pay_to], *amount);
         let Some(transaction) = sent else {
-            return failed("invalid_exact_evm_insufficient_balance", "");
+            return failed("invalid_exact_evm_insufficient_balance", String::new());
         };
         match fault {
-            Some(Fault::FailAfterBroadcast) => failed(reverted, ""),
+            Some(Fault::FailAfterBroadcast) => failed(reverted, String::new()),
             Some(Fault::Pending(times)) if *times > 0 => {
                 self.pending.insert(*once, (transaction.clone(), times - 1));
-                failed("settlement_pending", &transaction)
+                failed("settlement_pending", transaction)
             }
-            Some(Fault::WrongNetwork) => settled("eip155:666", transaction),
-            _ => settled(network, transaction),
+            Some(Fault::WrongNetwork) => checked.settled("eip155:666", transaction),
+            _ => checked.settled(network, transaction),
         }
     }
 
     /// What is said about a transaction that was reported as pending.
     fn pending_answer(&mut self, checked: &Checked, network: &str) -> Option<SettleResponse> {
         let (transaction, times) = self.pending.get_mut(&checked.once)?;
-        let (transaction, payer) = (transaction.clone(), checked.payer.to_string());
-        match times.checked_sub(1) {
+        let transaction = transaction.clone();
+        Some(match times.checked_sub(1) {
             Some(fewer) => {
                 *times = fewer;
-                let reason = Some("settlement_pending".to_owned());
-                let mut answer = SettleResponse::failed(network, reason);
-                answer.payer = Some(payer);
-                answer.transaction = transaction;
-                Some(answer)
+                checked.failed(network, "settlement_pending", transaction)
             }
             None => {
                 self.pending.remove(&checked.once);
-                let mut answer = SettleResponse::settled(network, payer, transaction);
-                answer.amount = checked.facilitator.is_some().then_some(checked.amount);
-                Some(answer)
+                checked.settled(network, transaction)
             }
-        }
+        })
+    }
+}
+
+impl Checked {
+    fn settled(&self, network: &str, transaction: String) -> SettleResponse {
+        let mut answer = SettleResponse::settled(network, self.payer.to_string(), transaction);
+        answer.amount = self.facilitator.is_some().then_some(self.amount);
+        answer
+    }
+
+    fn failed(&self, network: &str, reason: &str, transaction: String) -> SettleResponse {
+        let mut answer = SettleResponse::failed(network, Some(reason.to_owned()));
+        answer.payer = Some(self.payer.to_string());
+        answer.transaction = transaction;
+        answer
     }
 }
 
@@ -426,19 +425,13 @@ fn kinds(senders: &[Address]) -> SupportedResponse {
     supported
 }
 
-fn lost() -> FacilitatorError {
-    FacilitatorError::lost("the answer got lost")
-}
-
-fn unreadable() -> FacilitatorError {
-    FacilitatorError::unreadable("this is no answer")
-}
-
 /// What a fault does to an answer.
 pub(super) fn after<T>(fault: Option<&Fault>, answer: T) -> Result<T, FacilitatorError> {
     match fault {
-        Some(Fault::LoseAnswer) => Err(lost()),
-        Some(Fault::Garbage | Fault::Html) => Err(unreadable()),
+        Some(Fault::LoseAnswer) => Err(FacilitatorError::lost("the answer got lost")),
+        Some(Fault::Garbage | Fault::Html) => {
+            Err(FacilitatorError::unreadable("this is no answer"))
+        }
         _ => Ok(answer),
     }
 }
