@@ -293,8 +293,7 @@ impl PreparedOffer {
         );
         requirements.max_timeout_seconds = offer.max_timeout_seconds;
         requirements.extra = extra;
-        let mut marked = requirements.clone();
-        marked.extra = marked.extra.with_text(REFERENCE, MARK);
+        let marked = marked(&requirements);
         let holed =
             |json: Result<Holed, serde_json::Error>| json.map_err(|error| error.to_string());
         Ok(Some(Self {
@@ -455,21 +454,21 @@ impl OfferV1 {
 /// The key in `extra` under which a challenge has its reference.
 pub(crate) const REFERENCE: &str = "ref";
 
+/// Requirements with a hole for their reference.
+fn marked(requirements: &PaymentRequirements) -> PaymentRequirements {
+    let mut marked = requirements.clone();
+    marked.extra = marked.extra.with_text(REFERENCE, MARK);
+    marked
+}
+
 /// Everything of a challenge behind the URL of its resource.
 fn tail(offers: &[PreparedOffer], listing: &Listing) -> Result<Tail, serde_json::Error> {
-    let accepts = offers
-        .iter()
-        .map(|offer| {
-            let mut marked = offer.requirements.clone();
-            marked.extra = marked.extra.with_text(REFERENCE, MARK);
-            marked
-        })
-        .collect();
+    let accepts = offers.iter().map(|offer| marked(&offer.requirements));
     let resource = ResourceInfo {
         url: String::new(),
         ..listing.resource.clone()
     };
-    let mut message = PaymentRequired::new(resource, accepts);
+    let mut message = PaymentRequired::new(resource, accepts.collect());
     message.extensions = listing.extensions.clone();
     let json = serde_json::to_string(&message)?;
     // The URL is the first member of the resource, which is the first that is written.
