@@ -1,12 +1,14 @@
 #![allow(missing_debug_implementations, reason = "nobody holds these")]
 
+use std::convert::Infallible;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::handler::{Handler, HandlerService};
+use axum::handler::Handler;
 use axum::response::Response;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -23,10 +25,17 @@ pub fn call<H, T, S>(
 ) -> PaidFuture<H, T, S>
 where
     H: Handler<T, S>,
-    S: HasX402 + Clone + Send + Sync,
+    S: HasX402 + Clone,
 {
     let answering = match state.x402().declared(declaration) {
-        Ok(paid) => Some(paid.gate(Behind(handler.with_state(state))).call(request)),
+        Ok(paid) => {
+            let behind = Behind {
+                handler,
+                state,
+                arguments: PhantomData,
+            };
+            Some(paid.gate(behind).call(request))
+        }
         Err(error) => {
             log::error!("a request for something whose price cannot be paid"; handler = declaration.name(), error = error);
             None
@@ -36,20 +45,56 @@ where
 }
 
 /// A handler as the service that a gate has in it.
-#[derive(Clone)]
-struct Behind<S>(S);
+struct Behind<H, T, S> {
+    handler: H,
+    state: S,
+    arguments: PhantomData<fn() -> T>,
+}
 
-impl<S: Service<Request>> Service<Request<RequestBody<Body>>> for Behind<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
+impl<H: Clone, T, S: Clone> Clone for Behind<H, T, S> {
+    fn clone(&self) -> Self {
+        Self {
+            handler: self.handler.clone(),
+            state: self.state.clone(),
+            arguments: PhantomData,
+        }
+    }
+}
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+impl<H, T, S> Service<Request<RequestBody<Body>>> for Behind<H, T, S>
+where
+    H: Handler<T, S>,
+    S: Clone,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Infallibly<H::Future>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<RequestBody<Body>>) -> S::Future {
-        self.0.call(request.map(body::inwards))
+    fn call(&mut self, request: Request<RequestBody<Body>>) -> Self::Future {
+        let (handler, state) = (self.handler.clone(), self.state.clone());
+        Infallibly {
+            answering: handler.call(request.map(body::inwards), state),
+        }
+    }
+}
+
+pin_project! {
+    /// A handler's future as one that could fail, and never does.
+    struct Infallibly<F> {
+        #[pin]
+        answering: F,
+    }
+}
+
+impl<F: Future> Future for Infallibly<F> {
+    type Output = Result<F::Output, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().answering.poll(cx).map(Ok)
     }
 }
 
@@ -59,19 +104,17 @@ pin_project! {
     where
         H: Handler<T, S>,
         S: Clone,
-        S: Send,
-        S: Sync,
     {
         // Nothing if its price cannot be paid.
         #[pin]
-        answering: Option<ResponseFuture<Behind<HandlerService<H, T, S>>, Body, Body>>,
+        answering: Option<ResponseFuture<Behind<H, T, S>, Body, Body>>,
     }
 }
 
 impl<H, T, S> Future for PaidFuture<H, T, S>
 where
     H: Handler<T, S>,
-    S: Clone + Send + Sync,
+    S: Clone,
 {
     type Output = Response;
 
