@@ -3,7 +3,7 @@ use std::future::{Ready, ready};
 use std::ops::Deref;
 
 use actix_web::dev;
-use actix_web::http::{StatusCode, Uri};
+use actix_web::http::Uri;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
 use x402_tower::ledger;
 
@@ -62,11 +62,7 @@ macro_rules! extractor {
         impl std::error::Error for $missing {}
 
         impl ResponseError for $missing {
-            fn status_code(&self) -> StatusCode {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
-
-            /// A mistake of the program, so the client learns nothing of it.
+            /// A mistake of the program: 500, and the client learns nothing of it.
             fn error_response(&self) -> HttpResponse {
                 // Here, because `Option<_>` makes `None` of it, and that is no mistake.
                 log::error!($line; path = self.uri.path());

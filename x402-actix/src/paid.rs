@@ -12,18 +12,12 @@ use crate::gate::Gate;
 ///
 /// Cheap to clone; clone it into each worker.
 #[derive(Clone, Debug)]
-pub struct Paid(GateLayer);
+pub struct Paid(pub(crate) GateLayer);
 
 impl From<GateLayer> for Paid {
     fn from(layer: GateLayer) -> Self {
         // The URI of a request stays what the client asked for, in whatever scope.
         Self(layer)
-    }
-}
-
-impl Paid {
-    pub(crate) const fn gate(&self) -> &GateLayer {
-        &self.0
     }
 }
 
