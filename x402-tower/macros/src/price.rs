@@ -5,7 +5,6 @@ use x402_money::Registry;
 use crate::args::{Argument, Value};
 use crate::check;
 use crate::errors::Errors;
-use crate::lint::Lint;
 
 /// The literal itself, if there is nothing wrong with it.
 pub(crate) fn expand(arguments: TokenStream) -> TokenStream {
@@ -15,13 +14,8 @@ pub(crate) fn expand(arguments: TokenStream) -> TokenStream {
     for argument in Argument::list(arguments, &mut errors) {
         match (&argument.name, &argument.value) {
             (None, _) if text.is_none() => text = argument.text(&mut errors),
-            (Some(name), Value::List(list)) if name == "allow" => {
-                for lint in Argument::list(list.clone(), &mut errors) {
-                    match &lint.name {
-                        Some(name) => allowed.extend(Lint::read(name, &mut errors)),
-                        None => errors.at(&lint, "write `allow(expensive)`"),
-                    }
-                }
+            (Some(name), Value::List(_)) if name == "allow" => {
+                allowed.extend(argument.lints(&mut errors));
             }
             _ => errors.at(&argument, "write `price!(\"$0.01\")`"),
         }

@@ -7,6 +7,7 @@ use syn::{Lit, LitStr, Token, parenthesized, token};
 use super::word;
 use super::words::example;
 use crate::errors::Errors;
+use crate::lint::Lint;
 
 /// One argument, of which only the form is known.
 #[derive(Clone, Debug)]
@@ -105,6 +106,19 @@ impl Argument {
             Value::List(list) => Some(list.clone()),
             Value::Alone | Value::Is(_) => self.miswritten(errors),
         }
+    }
+
+    /// The lints in parentheses.
+    pub(crate) fn lints(&self, errors: &mut Errors) -> Vec<Lint> {
+        let list = self.list_of(errors).unwrap_or_default();
+        let mut lints = Vec::new();
+        for argument in Self::list(list, errors) {
+            match (&argument.name, &argument.value) {
+                (Some(lint), Value::Alone) => lints.extend(Lint::read(lint, errors)),
+                _ => errors.at(&argument, format!("write `{}`", example("allow"))),
+            }
+        }
+        lints
     }
 
     /// Says how it is written.

@@ -13,7 +13,7 @@ pub(crate) use self::argument::{Argument, Value};
 pub(crate) use self::option::Accept;
 pub(crate) use self::route::Call;
 
-use self::words::{example, unknown};
+use self::words::unknown;
 use crate::check;
 use crate::errors::Errors;
 use crate::lint::{Lint, Warning};
@@ -94,22 +94,7 @@ impl Reader {
                     self.with = Some((name, function));
                 }
             }
-            "allow" => {
-                for argument in argument
-                    .list_of(errors)
-                    .map(|list| Argument::list(list, errors))
-                    .into_iter()
-                    .flatten()
-                {
-                    match &argument {
-                        Argument {
-                            name: Some(lint),
-                            value: Value::Alone,
-                        } => self.allowed.extend(Lint::read(lint, errors)),
-                        _ => errors.at(&argument, format!("write `{}`", example("allow"))),
-                    }
-                }
-            }
+            "allow" => self.allowed.extend(argument.lints(errors)),
             "crate" => {
                 self.root = argument
                     .text(errors)
