@@ -21,7 +21,7 @@ use crate::scheme::{ExactEvm, Scheme, UptoEvm};
 use crate::settlement::{
     Attendance, Beliefs, SharedWitness, Tasks, Witness, attendance, reconciler,
 };
-use crate::telemetry::{NoObserver, Observer};
+use crate::telemetry::{Event, Observer};
 use crate::till::{AllTerms, Limits, Origin, Till};
 
 /// Sets up a seller.
@@ -99,7 +99,7 @@ impl<L: From<GateLayer>> Builder<L> {
             home: None,
             secret: None,
             witness: None,
-            observer: Box::new(NoObserver),
+            observer: Box::new(|_: &Event<'_>| {}),
             limits: Limits::default(),
             most_in_flight: 1024,
             most_per_payer: None,

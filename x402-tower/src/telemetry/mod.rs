@@ -47,15 +47,6 @@ impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observer for F {
     }
 }
 
-/// Tells nobody.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct NoObserver;
-
-impl Observer for NoObserver {
-    fn observe(&self, _: &Event<'_>) {}
-}
-
 /// What has happened.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
