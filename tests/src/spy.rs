@@ -141,19 +141,9 @@ impl Spy {
     }
 
     /// Does what it is asked and holds back the answer: for claims, reruns, deliveries, and what settlements begin and end
-    /// with.
+    /// with. How a payment stands is held back once, and a release of any kind is not even begun.
     pub fn hold(&self, verb: Verb) {
         *self.0.held.lock().unwrap() = Some(verb);
-    }
-
-    /// Holds back how a payment stands, once: whoever asks next is told at once.
-    pub fn hold_find(&self) {
-        *self.0.held.lock().unwrap() = Some(Verb::Find);
-    }
-
-    /// Takes time to give payments back: nothing of it is done before it may go on.
-    pub fn hold_releases(&self) {
-        *self.0.held.lock().unwrap() = Some(Verb::Release);
     }
 
     /// Lets go what is held back.

@@ -79,7 +79,7 @@ pub async fn are_looked_up_again_if_they_are_gone<A: App>() {
     let kitchen = Kitchen::open();
     let (shop, buyer) = paid_and_gone::<A>(&kitchen, 1).await;
     let payment = shop.pay(&buyer, "/goods").await;
-    shop.ledger.hold_find();
+    shop.ledger.hold(Verb::Find);
     let slow = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
     shop.ledger.wait_for(Verb::Find, 1).await;
     assert_eq!(shop.buy(&buyer, "/goods").await.text(), "the goods, run 2");

@@ -201,7 +201,7 @@ fn a_payment_is_given_back_when_the_runtime_of_its_request_is_gone() {
     let buyer = Buyer::new(1, seller.clock.clone());
     let slow = Duration::from_secs(7);
     seller.local.on(Endpoint::Verify, [Fault::Delay(slow)]);
-    seller.ledger.hold_releases();
+    seller.ledger.hold(Verb::Release);
     let request = worker();
     request.block_on(async {
         let paid = paying(get("/goods"), &payment(&seller, &buyer).await);
