@@ -209,6 +209,36 @@ pub async fn another_request_does_not_wait<A: App>() {
     shop.assert_charges(1);
 }
 
+/// Who sends one payment again and again, for something slow, does not take all places with it.
+pub async fn the_same_leave_room_for_others<A: App>() {
+    let (slow, quick) = (Kitchen::waiting(), Kitchen::open());
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_in_flight(4))
+        .sell("/slow", |x402| x402.route("$0.01"), slow.handler())
+        .sell("/goods", |x402| x402.route("$0.01"), quick.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/slow").await;
+    let send = || tokio::spawn(crate::send(shop.address(), paying(get("/slow"), &payment)));
+    let first = send();
+    slow.wait_started(1).await;
+    let waiting = [send(), send()];
+    let poll = std::time::Duration::from_millis(500);
+    shop.clock.sleepers_for(poll, 2).await;
+    let answer = send().await.unwrap();
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::CONFLICT, "payment_in_flight")
+    );
+    let answer = shop.buy(&shop.buyer(2), "/goods").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    slow.finish(1);
+    for sent in waiting.into_iter().chain([first]) {
+        assert_eq!(sent.await.unwrap().text(), "the goods, run 1");
+    }
+    shop.assert_charges(2);
+}
+
 /// Who sends a body slowly takes nobody's place, whether it is to be bound or compared.
 pub async fn slow_bodies_are_in_nobodys_way<A: App>() {
     let kitchen = Kitchen::open();

@@ -68,6 +68,7 @@ macro_rules! behaviours {
                 the_next_one_runs_if_the_first_fails,
                 waiting_is_bounded,
                 another_request_does_not_wait,
+                the_same_leave_room_for_others,
                 slow_bodies_are_in_nobodys_way,
                 flights_are_bounded,
             ];

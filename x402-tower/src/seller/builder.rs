@@ -77,7 +77,7 @@ pub struct Builder<L = GateLayer> {
     limits: Limits,
     most_in_flight: usize,
     most_per_payer: Option<usize>,
-    most_waiters: usize,
+    most_waiters: Option<usize>,
     declared: Vec<&'static Declaration>,
     /// Whether variables were read, so that they are named where something is missing.
     pub(super) has_read_variables: bool,
@@ -103,7 +103,7 @@ impl<L: From<GateLayer>> Builder<L> {
             limits: Limits::default(),
             most_in_flight: 1024,
             most_per_payer: None,
-            most_waiters: 1024,
+            most_waiters: None,
             declared: Vec::new(),
             has_read_variables: false,
             problems: Vec::new(),
@@ -266,9 +266,10 @@ impl<L: From<GateLayer>> Builder<L> {
         self
     }
 
-    /// How many requests wait for another one with the same payment: 1024 unless said otherwise.
+    /// How many requests wait for another one with the same payment: half as many as may be on their way unless said
+    /// otherwise, so that nobody takes all places with one payment. More are answered 409.
     pub const fn most_waiters(mut self, most: usize) -> Self {
-        self.most_waiters = most;
+        self.most_waiters = Some(most);
         self
     }
 
@@ -414,7 +415,7 @@ impl<L: From<GateLayer>> Builder<L> {
             limits: self.limits,
             flights: Arc::new(Flights::new(
                 self.most_in_flight,
-                self.most_waiters,
+                self.most_waiters.unwrap_or(self.most_in_flight.div_ceil(2)),
                 self.most_per_payer,
             )),
             observer: self.observer,
