@@ -38,6 +38,7 @@ macro_rules! behaviours {
                 takes_any_of_several_offers,
                 understands_other_spellings,
                 gives_one_receipt_and_that_is_the_buyers,
+                cannot_be_asked_for_twice,
                 charges_nothing_for_errors,
                 charges_nothing_for_failures,
                 charges_by_status,

@@ -6,19 +6,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use base64::Engine as _;
 use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, LOCATION};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use tower::util::BoxCloneSyncService;
+use tower::{Layer as _, ServiceExt as _};
 use x402_tower::clock::Clock as _;
 use x402_tower::facilitator::Endpoint;
+use x402_tower::gate::RequestBody;
 use x402_tower::local::Fault;
 use x402_tower::money::Amount;
 use x402_tower::price::Accept;
 use x402_tower::proto::header::{
     PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, X_PAYMENT, X_PAYMENT_RESPONSE,
 };
-use x402_tower::{Payment, Settle};
+use x402_tower::{Payment, Settle, X402};
 
 use crate::buyer::{encode, get, paying, paying_v1, request};
 use crate::shop::{PAYEE, goods, usdc};
-use crate::{App, Challenge, Handler, Kitchen, Shop, Verb, body, handler};
+use crate::{App, BoxError, Challenge, Handler, Kitchen, Shop, TestBody, Verb, body, handler};
 
 /// A handler that tells what it knows of the payment.
 fn telling() -> Handler {
@@ -652,5 +655,34 @@ pub async fn gives_one_receipt_and_that_is_the_buyers<A: App>() {
         assert_eq!(receipts, 1);
         let transaction = &shop.transfers()[0].transaction;
         assert_eq!(&answer.receipt().transaction, transaction);
+    }
+}
+
+/// A price inside of another one can never be paid. That is the seller's mistake, and no buyer is told to pay again.
+pub async fn cannot_be_asked_for_twice<A: App>() {
+    async fn goods(
+        _: http::Request<RequestBody<TestBody>>,
+    ) -> Result<Response<TestBody>, BoxError> {
+        Ok(Response::new(body("the goods")))
+    }
+
+    let inner = X402::local().build().unwrap().price("$0.01").unwrap();
+    let inner = inner.layer(tower::service_fn(goods));
+    let inner = inner.map_response(|answer| answer.map(http_body_util::BodyExt::boxed_unsync));
+    let inner = BoxCloneSyncService::new(inner);
+    let inside = handler(move |request| inner.clone().oneshot(request));
+    for settle in [Settle::After, Settle::Before] {
+        let shop = Shop::builder()
+            .sell(
+                "/goods",
+                move |x402| x402.route("$0.01").settle(settle),
+                inside.clone(),
+            )
+            .open::<A>()
+            .await;
+        let answer = shop.buy(&shop.buyer(1), "/goods").await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+        shop.assert_charges(usize::from(settle == Settle::Before));
     }
 }

@@ -18,6 +18,7 @@ use x402_tests::suite::bypass::is_nowhere_below;
 use x402_tests::{Answer, Challenge, Connection, Verb, send};
 use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
+use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::{ask, buy, open, pay, serve};
 
@@ -355,6 +356,21 @@ async fn layers_around_a_price_see_what_layers_within_have_left() {
     let answer = buy(&buyer, &app, "/goods").await;
     let seen = r#"["of the request", "of the answer"], None"#;
     assert_eq!(answer.header(notes), Some(seen), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_price_inside_of_another_one_is_a_mistake() {
+    let (shop, x402) = open().await;
+    let price = x402.price("$0.01").unwrap();
+    let app = serve!(move || {
+        let goods = web::resource("/goods").wrap(price.clone());
+        let goods = goods.to(async || "the goods");
+        App::new().service(web::scope("").wrap(price.clone()).service(goods))
+    });
+    let answer = buy(&shop.buyer(1), &app, "/goods").await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+    shop.assert_charges(0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

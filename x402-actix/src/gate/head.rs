@@ -1,7 +1,8 @@
-use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::http::{self as old, header::HeaderMap};
+use actix_web::{HttpMessage as _, HttpRequest};
 use http::{HeaderName, HeaderValue, Method, Request, Uri, Version, header};
+use x402_tower::Payment;
 use x402_tower::gate::{GateLayer, Visit};
 use x402_tower::price::{Head, Headers};
 use x402_tower::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
@@ -21,7 +22,9 @@ pub(crate) fn look(
     let lent = Lent { headers, brought };
     // HTTP/2 says it here instead of in `Host`.
     let authority = uri.authority().map(|authority| authority.as_str());
-    let head = Head::new(request.method().as_str(), target, &lent).at(authority);
+    let head = Head::new(request.method().as_str(), target, &lent)
+        .at(authority)
+        .sold(request.extensions().contains::<Payment>());
     let version = match request.version() {
         old::Version::HTTP_2 => Version::HTTP_2,
         _ => Version::HTTP_11,

@@ -12,6 +12,7 @@ use super::refusal::Refusal;
 use super::reply::{self, Reply};
 use crate::Digest;
 use crate::digest::Hasher;
+use crate::log;
 use crate::price::{Head, RequestHead};
 use crate::proto::Version;
 use crate::till::Origin;
@@ -76,6 +77,10 @@ pub(crate) fn arrive(
     }
     if is_preflight(head) {
         return Arrival::Preflight;
+    }
+    if head.is_sold() {
+        log::error!("a price inside of another one: a request is paid for once"; target = head.target());
+        return Arrival::Reply(Reply::failed());
     }
     let payment = match brought.payment() {
         Ok(payment) => payment,

@@ -9,7 +9,7 @@ use tower_service::Service;
 
 use super::layer::OriginalUri;
 use super::{RequestBody, ResponseBody, ResponseFuture};
-use crate::checkout::{Arrival, Brought, Policy, arrive};
+use crate::checkout::{Arrival, Brought, Payment, Policy, arrive};
 use crate::price::{Head, RequestHead};
 use crate::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
 
@@ -98,7 +98,8 @@ impl<S> Gate<S> {
         let uri = (self.original_uri)(request.extensions()).unwrap_or(request.uri());
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
         let head = Head::new(request.method().as_str(), target, request.headers())
-            .at(uri.authority().map(Authority::as_str));
+            .at(uri.authority().map(Authority::as_str))
+            .sold(request.extensions().get::<Payment>().is_some());
         let body_is_empty = request.body().is_end_stream();
         arrive(&self.policy, &head, brought, body_is_empty, || {
             Some(RequestHead::of(request, uri))

@@ -13,6 +13,7 @@ pub struct Head<'a> {
     target: &'a str,
     headers: &'a dyn Headers,
     authority: Option<&'a str>,
+    is_sold: bool,
 }
 
 impl<'a> Head<'a> {
@@ -23,6 +24,7 @@ impl<'a> Head<'a> {
             target,
             headers,
             authority: None,
+            is_sold: false,
         }
     }
 
@@ -31,6 +33,18 @@ impl<'a> Head<'a> {
     pub const fn at(mut self, authority: Option<&'a str>) -> Self {
         self.authority = authority;
         self
+    }
+
+    /// Whether a gate further out has sold this request already, and left a [`Payment`](crate::Payment) with it. It cannot
+    /// be paid for twice.
+    #[must_use]
+    pub const fn sold(mut self, is_sold: bool) -> Self {
+        self.is_sold = is_sold;
+        self
+    }
+
+    pub(crate) const fn is_sold(&self) -> bool {
+        self.is_sold
     }
 
     /// The same with other headers.
