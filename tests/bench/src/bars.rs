@@ -70,7 +70,7 @@ pub fn of(case: Case) -> Bar {
             Bar::default()
         }
         Case::Free => Bar {
-            more_instructions: Some(Most::missed(2_005, 500)),
+            more_instructions: Some(Most::missed(2_130, 500)),
             ..Bar::default()
         },
         Case::Challenge => bar(Most::missed(12_430, 11_000), Most::met(18)),
