@@ -23,7 +23,7 @@ impl GateLayer {
     /// Looks at a request of another framework, payment headers and all.
     ///
     /// `version` is that of HTTP. `own` is asked for the whole head if the price depends on it. If there is none, nothing is
-    /// sold.
+    /// sold. Where a price may stand inside of another one, [`Head::sold`] says so.
     ///
     /// ```
     /// use std::convert::Infallible;

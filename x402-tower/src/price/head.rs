@@ -36,7 +36,33 @@ impl<'a> Head<'a> {
     }
 
     /// Whether a gate further out has sold this request already, and left a [`Payment`](crate::Payment) with it. It cannot
-    /// be paid for twice.
+    /// be paid for twice, so a price inside answers 500.
+    ///
+    /// ```
+    /// use http::{Request, StatusCode, Version};
+    /// use x402_tower::price::Head;
+    /// use x402_tower::{Payment, X402};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let request = Request::new(());
+    /// let is_sold = request.extensions().get::<Payment>().is_some();
+    /// let head = Head::new("GET", "/weather", request.headers()).sold(is_sold);
+    ///
+    /// let price = X402::local().build()?.price("$0.01")?;
+    /// for (head, status) in [
+    ///     (head, StatusCode::PAYMENT_REQUIRED),
+    ///     (head.sold(true), StatusCode::INTERNAL_SERVER_ERROR),
+    /// ] {
+    ///     let visit = price.look(&head, true, Version::HTTP_11, || None);
+    ///     let answer = visit.go_on(String::new(), async |_, _| {
+    ///         Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
+    ///     });
+    ///     assert_eq!(answer.await?.status(), status);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub const fn sold(mut self, is_sold: bool) -> Self {
         self.is_sold = is_sold;
