@@ -8,12 +8,13 @@ use bytes::{Buf as _, Bytes};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower_service::Service as _;
 
 use super::pool::{Broken, Connection, Pool};
+use super::tls;
 use super::transport::{PING, Transport, TransportError, too_large};
 use crate::facilitator::FacilitatorError;
 use crate::pieces::Pieces;
@@ -36,14 +37,8 @@ impl HyperTransport {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(Duration::from_secs(5)));
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
-            .map_err(TransportError::new)?
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(tcp);
         Ok(Self {
-            connector,
+            connector: HttpsConnector::from((tcp, tls::config()?)),
             pool: Arc::default(),
         })
     }

@@ -6,6 +6,8 @@ mod hyper;
 mod pool;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+#[cfg(any(feature = "reqwest", feature = "hyper"))]
+mod tls;
 mod transport;
 
 use std::fmt;

@@ -4,8 +4,8 @@ use std::time::Duration;
 use ::http::{Request, Response, Uri};
 use ::reqwest::{Client, Url, redirect};
 use bytes::Bytes;
-use rustls::{ClientConfig, RootCertStore};
 
+use super::tls;
 use super::transport::{PING, Transport, TransportError, too_large};
 use crate::facilitator::FacilitatorError;
 use crate::lock::lock;
@@ -31,7 +31,7 @@ impl ReqwestTransport {
     /// If the client cannot be set up on this machine.
     pub fn new() -> Result<Self, TransportError> {
         let client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
+            .tls_backend_preconfigured(tls::config()?)
             .redirect(redirect::Policy::none())
             .no_proxy()
             .connect_timeout(Duration::from_secs(5))
@@ -63,21 +63,6 @@ impl ReqwestTransport {
         urls.insert(0, (uri, url.clone()));
         Ok(url)
     }
-}
-
-/// Set up here, so that it does not depend on what else in the process has chosen a crypto provider.
-fn tls() -> Result<ClientConfig, TransportError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(TransportError::new)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 impl Transport for ReqwestTransport {
