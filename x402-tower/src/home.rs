@@ -4,7 +4,6 @@ use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 
 /// The runtime that outlives requests, connections and workers.
 ///
@@ -18,11 +17,8 @@ impl Home {
         Self(handle)
     }
 
-    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        self.0.spawn(future)
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        spawn(&self.0, Box::pin(future));
     }
 
     /// Polls a future here, but as if at home: sockets and timers that it makes belong to the home runtime.
@@ -66,9 +62,14 @@ impl Home {
         let mut future = Box::pin(future);
         let mut cx = Context::from_waker(Waker::noop());
         if self.poll(future.as_mut(), &mut cx).is_pending() {
-            drop(self.0.spawn(future));
+            spawn(&self.0, future);
         }
     }
+}
+
+/// Tasks are rare here. One type of them takes much less room in a program than one for each.
+pub(crate) fn spawn(on: &Handle, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
+    drop(on.spawn(task));
 }
 
 pin_project! {
@@ -114,7 +115,7 @@ impl<T: Send> Future for Surely<T> {
 impl<T: Send> Drop for Surely<T> {
     fn drop(&mut self) {
         if let Some(future) = self.future.take() {
-            drop(self.home.spawn(future));
+            self.home.spawn(async move { drop(future.await) });
         }
     }
 }

@@ -40,7 +40,7 @@ impl LastWord {
     fn say_later(self, till: &Arc<Till>, token: Token) {
         let (till, task) = (Arc::clone(till), till.tasks.begin());
         let home = till.home.clone();
-        drop(home.spawn(async move {
+        home.spawn(async move {
             if !self.is_heard(&till, &token).await {
                 log::error!("the ledger has never heard how it ended with a payment; its lease has to do"; key = token.key());
             }
@@ -48,7 +48,7 @@ impl LastWord {
             till.flights.wake(token.key());
             till.reconcile.notify_one();
             drop(task);
-        }));
+        });
     }
 
     async fn is_heard(&self, till: &Till, token: &Token) -> bool {

@@ -82,7 +82,7 @@ impl Supported {
             return;
         }
         let this = Arc::clone(self);
-        drop(self.home.spawn(async move { this.ask().await }));
+        self.home.spawn(async move { this.ask().await });
     }
 
     async fn ask(&self) {

@@ -176,7 +176,7 @@ fn commit_later(till: &Arc<Till>, token: Token, settled: Settled) -> oneshot::Se
     let (ended, how) = oneshot::channel();
     let till = Arc::clone(till);
     let home = till.home.clone();
-    drop(home.spawn(async move {
+    home.spawn(async move {
         let _task = till.tasks.begin();
         let Some(token) = written(&till, token, &settled).await else {
             log::error!("a settled payment was never written down"; key = token.key());
@@ -188,7 +188,7 @@ fn commit_later(till: &Arc<Till>, token: Token, settled: Settled) -> oneshot::Se
         if let Ok(handed) = how.await {
             LastWord::Deliver(handed).say(&till, token).await;
         }
-    }));
+    });
     ended
 }
 

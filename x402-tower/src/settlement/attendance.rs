@@ -94,7 +94,7 @@ impl Attended {
 pub(crate) fn start(till: &Arc<Till>) {
     let weak = Arc::downgrade(till);
     let clock = Arc::clone(&till.clock);
-    drop(till.home.spawn(async move {
+    till.home.spawn(async move {
         loop {
             clock.sleep(PAUSE).await;
             let Some(till) = weak.upgrade() else {
@@ -113,7 +113,7 @@ pub(crate) fn start(till: &Arc<Till>) {
                 Err(Elapsed) => log::warning!("the ledger does not answer who attends to payments"),
             }
         }
-    }));
+    });
 }
 
 /// Three fit into the time for which a payment counts as attended. Unlike any other pause, so that tests can tell who sleeps.

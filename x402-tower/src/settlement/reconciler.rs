@@ -19,7 +19,7 @@ pub(crate) fn start(till: &Arc<Till>) {
     let weak = Arc::downgrade(till);
     let reconcile = Arc::clone(&till.reconcile);
     let clock = Arc::clone(&till.clock);
-    drop(till.home.spawn(async move {
+    till.home.spawn(async move {
         let mut pause = IDLE;
         loop {
             // Woken by whatever is parked, and now and then.
@@ -29,7 +29,7 @@ pub(crate) fn start(till: &Arc<Till>) {
             };
             pause = if look_after(&till).await { BUSY } else { IDLE };
         }
-    }));
+    });
 }
 
 /// Looks after everything that is due; says whether there may be more soon.

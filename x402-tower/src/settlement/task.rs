@@ -125,7 +125,7 @@ impl Drop for Settling {
             let home = running.till.home.clone();
             // At once: whoever comes before the ledger knows must not take it for attended here.
             running.till.attendance.end(&running.token);
-            drop(home.spawn(running.go_on()));
+            home.spawn(running.go_on());
         }
     }
 }

@@ -11,12 +11,14 @@ use hyper::client::conn::{http1, http2};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::runtime::Handle;
 use tower_service::Service as _;
 
 use super::pool::{Broken, Connection, Pool};
 use super::tls;
 use super::transport::{PING, Transport, TransportError, too_large};
 use crate::facilitator::FacilitatorError;
+use crate::home;
 use crate::pieces::Pieces;
 
 /// The lean transport: `hyper`, with rustls and the certificate authorities of Mozilla.
@@ -60,14 +62,14 @@ impl HyperTransport {
                 .handshake(stream)
                 .await
                 .map_err(FacilitatorError::not_sent)?;
-            tokio::spawn(connection);
+            keep_up(connection);
             self.pool.put(uri, Connection::Http2(sender.clone()));
             return Ok(Connection::Http2(sender));
         }
         let (sender, connection) = http1::handshake(stream)
             .await
             .map_err(FacilitatorError::not_sent)?;
-        tokio::spawn(connection);
+        keep_up(connection);
         Ok(Connection::Http1(sender))
     }
 
@@ -120,6 +122,12 @@ impl Transport for HyperTransport {
             Err(Broken::Meanwhile(error)) => Err(FacilitatorError::lost(error)),
         }
     }
+}
+
+/// Works on a connection as long as it is open.
+fn keep_up(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
+    let task = Box::pin(async move { drop(connection.await) });
+    home::spawn(&Handle::current(), task);
 }
 
 /// A body that is all there.
