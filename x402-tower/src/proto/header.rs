@@ -80,7 +80,8 @@ pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     if plain(text.as_bytes()) == text.len() {
         return Cow::Borrowed(text);
     }
-    let mut quoted = serde_json::Value::from(text).to_string();
+    // Text always has a spelling in JSON.
+    let mut quoted = serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned());
     quoted.pop();
     quoted.remove(0);
     Cow::Owned(quoted)
