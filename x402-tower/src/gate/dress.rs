@@ -1,5 +1,7 @@
 //! What a paid answer wears: nothing that lets a shared cache give it away.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::cors;
@@ -63,30 +65,33 @@ pub(super) fn about_asking(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// The headers that belong to an answer and not to the connection or the client that it was given to.
-pub(super) fn end_to_end(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    static NOT_KEPT: [HeaderName; 9] = [
-        header::CONNECTION,
-        // Servers know it, whatever the handler has said.
-        header::CONTENT_LENGTH,
-        header::PROXY_AUTHENTICATE,
-        header::SET_COOKIE,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        HeaderName::from_static("keep-alive"),
-    ];
-    let mut kept = Vec::with_capacity(headers.len());
-    let owned = headers
-        .iter()
-        .filter(|(name, _)| !NOT_KEPT.contains(name))
-        .map(|(name, value)| (name.clone(), value.clone()));
-    kept.extend(owned);
-    if headers.contains_key(header::CONNECTION) {
-        kept.retain(|(name, _)| !is_named_by_connection(headers, name));
-    }
-    kept
+pub(super) fn end_to_end(headers: &HeaderMap) -> Arc<[(HeaderName, HeaderValue)]> {
+    let says_more = headers.contains_key(header::CONNECTION);
+    let is_kept = |name: &HeaderName| {
+        !NOT_KEPT.contains(name) && !(says_more && is_named_by_connection(headers, name))
+    };
+    let kept = || headers.iter().filter(|(name, _)| is_kept(name));
+    let mut owned = kept().map(|(name, value)| (name.clone(), value.clone()));
+    // A slice of a known length is made in one piece.
+    let all = (0..kept().count()).map(|_| match owned.next() {
+        Some(header) => header,
+        None => unreachable!("as many as were counted"),
+    });
+    all.collect()
 }
+
+static NOT_KEPT: [HeaderName; 9] = [
+    header::CONNECTION,
+    // Servers know it, whatever the handler has said.
+    header::CONTENT_LENGTH,
+    header::PROXY_AUTHENTICATE,
+    header::SET_COOKIE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+];
 
 fn is_named_by_connection(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.get_all(header::CONNECTION).iter().any(|value| {
@@ -167,6 +172,6 @@ mod tests {
             headers.insert(name, HeaderValue::from_static(value));
         }
         let kept = end_to_end(&headers);
-        assert_eq!(kept, [(header::ETAG, headers[header::ETAG].clone())]);
+        assert_eq!(*kept, [(header::ETAG, headers[header::ETAG].clone())]);
     }
 }

@@ -164,7 +164,7 @@ impl Goods {
     }
 
     fn head(&self) -> KeptAnswer {
-        let headers = dress::end_to_end(&self.parts.headers).into();
+        let headers = dress::end_to_end(&self.parts.headers);
         KeptAnswer::new(self.parts.status, headers, Bytes::new(), self.now)
     }
 
