@@ -79,13 +79,15 @@ impl Frame {
         let target = header::escaped(target);
         let mut value = Vec::with_capacity(self.length(target.len(), tail));
         value.extend_from_slice(&self.lead);
-        let (groups, rest) = target.as_bytes().split_at(target.len() / 3 * 3);
-        base64::encode(&mut value, groups);
+        let (groups, rest) = target.as_bytes().as_chunks::<3>();
+        for group in groups {
+            value.extend_from_slice(&base64::encode_group(*group));
+        }
         // The end of the string ends the last group, with spaces behind it.
         let mut last = *b"   ";
         last[..rest.len()].copy_from_slice(rest);
         last[rest.len()] = b'"';
-        base64::encode(&mut value, &last);
+        value.extend_from_slice(&base64::encode_group(last));
         tail.append(&mut value, reference);
         Challenge {
             header: value,

@@ -16,7 +16,9 @@ pub(crate) const REFERENCE_LENGTH: usize = 24;
 /// was given to somebody else, and a price that a reference was made for can be honoured as long as it says.
 #[derive(Debug)]
 pub(crate) struct Seal {
-    key: [u8; 16],
+    /// Seals challenges, and with another key quotes.
+    challenges: SipHasher24,
+    quotes: SipHasher24,
     serial: AtomicU32,
 }
 
@@ -30,11 +32,15 @@ pub(crate) struct Opened {
 impl Seal {
     /// Seals with a secret. Servers that share one know each other's references.
     pub(crate) fn new(secret: &[u8], start: u32) -> Self {
-        let digest = crate::Digest::of("seal", [secret]);
-        let mut key = [0; 16];
-        key.copy_from_slice(&digest.as_bytes()[..16]);
+        let keyed = |name| {
+            let digest = crate::Digest::of(name, [secret]);
+            let mut key = [0; 16];
+            key.copy_from_slice(&digest.as_bytes()[..16]);
+            SipHasher24::new_with_key(&key)
+        };
         Self {
-            key,
+            challenges: keyed("seal"),
+            quotes: keyed("seal of quotes"),
             serial: AtomicU32::new(start),
         }
     }
@@ -70,20 +76,20 @@ impl Seal {
     }
 
     fn tag(&self, head: &[u8], purpose: &Purpose<'_>) -> [u8; 10] {
-        let mut hasher = SipHasher24::new_with_key(&self.key);
-        hasher.write(head);
-        match purpose {
-            Purpose::Challenge => hasher.write(b"challenge"),
+        let hash = match purpose {
+            Purpose::Challenge => self.challenges.hash(head),
             Purpose::Quote { request, terms } => {
-                hasher.write(b"quote");
+                let mut hasher = self.quotes;
+                hasher.write(head);
                 for part in request.iter().chain(terms) {
                     hasher.write(&(part.len() as u32).to_be_bytes());
                     hasher.write(part);
                 }
+                hasher.finish128()
             }
-        }
+        };
         let mut tag = [0; 10];
-        tag.copy_from_slice(&hasher.finish128().as_bytes()[..10]);
+        tag.copy_from_slice(&hash.as_bytes()[..10]);
         tag
     }
 }

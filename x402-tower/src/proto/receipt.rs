@@ -3,8 +3,6 @@
 //! Every paid answer has one, so it is written out here: this takes a third of the instructions of `serde_json`, which
 //! looks at every byte of a text by itself. The tests hold it against that.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::HeaderValue;
 use serde::Serialize;
@@ -26,59 +24,39 @@ pub(crate) fn encode(receipt: &SettleResponse) -> Option<HeaderValue> {
         extensions,
         rest,
     } = receipt;
+    let mut encoder = Encoder::new();
+    encoder.push(if *success {
+        br#"{"success":true"#
+    } else {
+        br#"{"success":false"#
+    });
     let amount = amount.map(|amount| amount.to_string());
-    let rest = if rest.is_empty() {
-        String::new()
-    } else {
-        json(rest)?
-    };
-    let pieces = [
-        text(r#","errorReason":""#, error_reason.as_deref()),
-        text(r#","errorMessage":""#, error_message.as_deref()),
-        text(r#","payer":""#, payer.as_deref()),
-        text(r#","transaction":""#, Some(transaction)),
-        text(r#","network":""#, Some(network)),
-        text(r#","amount":""#, amount.as_deref()),
-        match extensions {
-            Some(extensions) => [
-                r#","extensions":"#.into(),
-                json(extensions)?.into(),
-                "".into(),
-            ],
-            None => NOTHING,
-        },
+    for (name, value) in [
+        (r#","errorReason":""#, error_reason.as_deref()),
+        (r#","errorMessage":""#, error_message.as_deref()),
+        (r#","payer":""#, payer.as_deref()),
+        (r#","transaction":""#, Some(&**transaction)),
+        (r#","network":""#, Some(&**network)),
+        (r#","amount":""#, amount.as_deref()),
+    ] {
+        if let Some(value) = value {
+            encoder.push(name.as_bytes());
+            encoder.push(escaped(value).as_bytes());
+            encoder.push(b"\"");
+        }
+    }
+    if let Some(extensions) = extensions {
+        encoder.push(br#","extensions":"#);
+        encoder.push(json(extensions)?.as_bytes());
+    }
+    if !rest.is_empty() {
         // The members without their braces.
-        match rest.get(1..rest.len().saturating_sub(1)) {
-            Some(members) => [",".into(), members.into(), "".into()],
-            None => NOTHING,
-        },
-    ];
-    let head = if *success {
-        r#"{"success":true"#
-    } else {
-        r#"{"success":false"#
-    };
-    let pieces = pieces.as_flattened();
-    let length = pieces.iter().map(|piece| piece.len()).sum::<usize>();
-    let mut encoder = Encoder::new(head.len() + length + 1);
-    encoder.push(head.as_bytes());
-    for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
-        encoder.push(piece.as_bytes());
+        let rest = json(rest)?;
+        encoder.push(b",");
+        encoder.push(rest.get(1..rest.len() - 1)?.as_bytes());
     }
     encoder.push(b"}");
     HeaderValue::from_maybe_shared(Bytes::from(encoder.finish())).ok()
-}
-
-type Member<'a> = [Cow<'a, str>; 3];
-
-const NOTHING: Member<'_> = [const { Cow::Borrowed("") }; 3];
-
-/// A member that is text, behind its name and the quotation mark that it begins with.
-fn text<'a>(name: &'static str, value: Option<&'a str>) -> Member<'a> {
-    match value {
-        Some(value) => [name.into(), escaped(value), "\"".into()],
-        None => NOTHING,
-    }
 }
 
 fn json(value: &impl Serialize) -> Option<String> {
