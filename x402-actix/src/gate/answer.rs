@@ -5,7 +5,7 @@ use http::{Response, StatusCode};
 use x402_tower::gate::{self, ResponseBody};
 
 use super::body::{AnswerBody, answer_body};
-use super::head::translated;
+use super::headers::{replace, translated};
 
 /// Marks an answer of the service's own, as opposed to one of the gate's.
 #[derive(Clone, Copy)]
@@ -21,18 +21,10 @@ pub(super) fn unpack(answer: HttpResponse) -> (Response<AnswerBody>, HttpRespons
     let (head, body) = answer.into_parts();
     let is_bodyless = body.size() == BodySize::None;
     let mut response = Response::new(AnswerBody(body));
-    match (
-        StatusCode::from_u16(head.status().as_u16()),
-        translated(head.headers(), ADDED),
-    ) {
-        (Ok(status), Some(headers)) => {
-            *response.status_mut() = status;
-            *response.headers_mut() = headers;
-            response.extensions_mut().insert(TheirOwn { is_bodyless });
-        }
-        // What cannot be said in `http` 1 is not sold.
-        _ => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
-    }
+    let status = StatusCode::from_u16(head.status().as_u16());
+    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = translated(head.headers(), ADDED);
+    response.extensions_mut().insert(TheirOwn { is_bodyless });
     (response, head)
 }
 
@@ -53,14 +45,7 @@ pub(super) fn pack(
         .unwrap_or_else(|| HttpResponse::with_body(old::StatusCode::OK, ()));
     let status = old::StatusCode::from_u16(parts.status.as_u16());
     *head.status_mut() = status.unwrap_or(old::StatusCode::INTERNAL_SERVER_ERROR);
-    head.headers_mut().clear();
-    for (name, value) in &parts.headers {
-        let name = old::header::HeaderName::from_bytes(name.as_ref());
-        let value = old::header::HeaderValue::from_bytes(value.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, value) {
-            head.headers_mut().append(name, value);
-        }
-    }
+    replace(head.headers_mut(), &parts.headers);
     let is_bodyless = theirs.is_some_and(|theirs| theirs.is_bodyless);
     head.set_body(answer_body(body, is_bodyless))
 }

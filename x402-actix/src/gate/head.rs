@@ -7,6 +7,7 @@ use x402_tower::gate::{GateLayer, Visit};
 use x402_tower::price::{Head, Headers};
 use x402_tower::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
 
+use super::headers::{old_name, translated};
 use crate::brought::Brought;
 
 /// Lends a gate the head of a request, and the payment that it has brought.
@@ -43,7 +44,7 @@ impl Headers for Lent<'_> {
         let value = match name {
             name if *name == PAYMENT_SIGNATURE => self.brought.v2.get(n),
             name if *name == X_PAYMENT => self.brought.v1.get(n),
-            name => self.headers.get_all(name.as_str()).nth(n),
+            name => self.headers.get_all(old_name(name)?).nth(n),
         };
         value.map(|value| value.as_bytes())
     }
@@ -54,22 +55,10 @@ fn own(head: &Head<'_>, headers: &HeaderMap) -> Option<Request<()>> {
     let mut own = Request::new(());
     *own.method_mut() = Method::from_bytes(head.method().as_bytes()).ok()?;
     *own.uri_mut() = Uri::try_from(head.target()).ok()?;
-    *own.headers_mut() = translated(headers, 0)?;
+    *own.headers_mut() = translated(headers, 0);
     if let (None, Some(host)) = (head.header(&header::HOST), head.host()) {
         own.headers_mut()
             .insert(header::HOST, HeaderValue::from_str(host).ok()?);
     }
     Some(own)
-}
-
-/// Headers in the types of the engine, with room for so many more, unless they cannot be said in them.
-pub(super) fn translated(headers: &HeaderMap, more: usize) -> Option<http::HeaderMap> {
-    let mut translated = http::HeaderMap::with_capacity(headers.len() + more);
-    for (name, old) in headers {
-        let name = HeaderName::from_bytes(name.as_str().as_bytes()).ok()?;
-        let mut value = HeaderValue::from_bytes(old.as_bytes()).ok()?;
-        value.set_sensitive(old.is_sensitive());
-        translated.append(name, value);
-    }
-    Some(translated)
 }

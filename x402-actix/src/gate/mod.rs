@@ -6,6 +6,7 @@
 mod answer;
 mod body;
 mod head;
+mod headers;
 mod sell;
 mod service;
 
