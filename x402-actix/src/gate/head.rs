@@ -10,12 +10,12 @@ use x402_tower::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
 use super::headers::{old_name, translated};
 use crate::brought::Brought;
 
-/// Lends a gate the head of a request, and the payment that it has brought.
+/// Lends a gate the head of a request. The payment is in its headers, unless it has been taken out of them.
 pub(crate) fn look(
     layer: &GateLayer,
     request: &HttpRequest,
     payload: &Payload,
-    brought: &Brought,
+    brought: Option<&Brought>,
 ) -> Visit {
     let uri = request.uri();
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
@@ -36,15 +36,15 @@ pub(crate) fn look(
 
 struct Lent<'a> {
     headers: &'a HeaderMap,
-    brought: &'a Brought,
+    brought: Option<&'a Brought>,
 }
 
 impl Headers for Lent<'_> {
     fn nth(&self, name: &HeaderName, n: usize) -> Option<&[u8]> {
-        let value = match name {
-            name if *name == PAYMENT_SIGNATURE => self.brought.v2.get(n),
-            name if *name == X_PAYMENT => self.brought.v1.get(n),
-            name => self.headers.get_all(old_name(name)?).nth(n),
+        let value = match self.brought {
+            Some(brought) if *name == PAYMENT_SIGNATURE => brought.v2.get(n)?.as_ref(),
+            Some(brought) if *name == X_PAYMENT => brought.v1.get(n)?.as_ref(),
+            _ => self.headers.get_all(old_name(name)?).nth(n),
         };
         value.map(|value| value.as_bytes())
     }

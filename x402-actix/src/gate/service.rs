@@ -41,7 +41,7 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let brought = Brought::take(&mut request);
         let (request, payload) = request.into_parts();
-        let visit = look(&self.layer, &request, &payload, &brought);
+        let visit = look(&self.layer, &request, &payload, Some(&brought));
         let service = Rc::clone(&self.service);
         let serve = move |request, payload| {
             let answering = service.call(ServiceRequest::from_parts(request, payload));

@@ -46,7 +46,8 @@ where
         return Box::pin(async { Ok(misconfigured()) });
     };
     let serve = move |request, payload| answer(handler.clone(), request, payload);
-    let visit = look(&paid.0, &request, &payload, &Brought::of(&request));
+    let left = Brought::left(&request);
+    let visit = look(&paid.0, &request, &payload, left.as_ref());
     let sold = sell(visit, request, payload, serve);
     Box::pin(async { Ok(sold.await?.into_parts().1) })
 }
