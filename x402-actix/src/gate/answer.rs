@@ -1,31 +1,32 @@
 use actix_web::HttpResponse;
-use actix_web::body::{BodySize, MessageBody as _};
+use actix_web::body::{BodySize, BoxBody, MessageBody as _};
 use actix_web::http as old;
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, Version};
 use x402_tower::gate::{self, ResponseBody};
 
 use super::body::{AnswerBody, answer_body};
 use super::headers::{replace, translated};
 
-/// Marks an answer of the service's own, as opposed to one of the gate's.
-#[derive(Clone, Copy)]
-struct TheirOwn {
-    is_bodyless: bool,
-}
+/// What the gate does not look at of an answer, and how long its body is.
+pub(super) type Rest = HttpResponse<BodySize>;
+
+/// Marks an answer of the service's own, as opposed to one of the gate's, which never says this. Nobody else looks at the
+/// version of an answer here, and a mark among the extensions would cost a map.
+const THEIR_OWN: Version = Version::HTTP_09;
 
 /// How many headers the gate adds to what it sells.
 const ADDED: usize = 3;
 
 /// An answer as the gate looks at it, and what else it has.
-pub(super) fn unpack(answer: HttpResponse) -> (Response<AnswerBody>, HttpResponse<()>) {
+pub(super) fn unpack(answer: HttpResponse) -> (Response<AnswerBody>, Rest) {
     let (head, body) = answer.into_parts();
-    let is_bodyless = body.size() == BodySize::None;
+    let rest = head.set_body(body.size());
     let mut response = Response::new(AnswerBody(body));
-    let status = StatusCode::from_u16(head.status().as_u16());
+    let status = StatusCode::from_u16(rest.status().as_u16());
     *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    *response.headers_mut() = translated(head.headers(), ADDED);
-    response.extensions_mut().insert(TheirOwn { is_bodyless });
-    (response, head)
+    *response.headers_mut() = translated(rest.headers(), ADDED);
+    *response.version_mut() = THEIR_OWN;
+    (response, rest)
 }
 
 /// The answer to a request whose price cannot be said.
@@ -33,19 +34,27 @@ pub(crate) fn misconfigured() -> HttpResponse {
     pack(gate::misconfigured(), None)
 }
 
-/// The answer of the gate, as actix gives it out. `head` is of the one that the gate was given, if it was given one.
+/// The answer of the gate, as actix gives it out. `rest` is of the one that the gate was given, if it was given one.
 pub(super) fn pack(
     response: Response<ResponseBody<AnswerBody>>,
-    head: Option<HttpResponse<()>>,
+    rest: Option<Rest>,
 ) -> HttpResponse {
-    let (parts, body) = response.into_parts();
-    let theirs: Option<&TheirOwn> = parts.extensions.get();
-    let mut head = head
-        .filter(|_| theirs.is_some())
-        .unwrap_or_else(|| HttpResponse::with_body(old::StatusCode::OK, ()));
-    let status = old::StatusCode::from_u16(parts.status.as_u16());
+    match rest.filter(|_| response.version() == THEIR_OWN) {
+        Some(rest) => {
+            let is_bodyless = *rest.body() == BodySize::None;
+            dressed(rest, response.map(|body| answer_body(body, is_bodyless)))
+        }
+        None => {
+            let head = HttpResponse::with_body(old::StatusCode::OK, ());
+            dressed(head, response.map(|body| answer_body(body, false)))
+        }
+    }
+}
+
+/// The same with the status, the headers and the body that the gate gives out.
+fn dressed<B>(mut head: HttpResponse<B>, response: Response<BoxBody>) -> HttpResponse {
+    let status = old::StatusCode::from_u16(response.status().as_u16());
     *head.status_mut() = status.unwrap_or(old::StatusCode::INTERNAL_SERVER_ERROR);
-    replace(head.headers_mut(), &parts.headers);
-    let is_bodyless = theirs.is_some_and(|theirs| theirs.is_bodyless);
-    head.set_body(answer_body(body, is_bodyless))
+    replace(head.headers_mut(), response.headers());
+    head.set_body(response.into_body())
 }

@@ -24,11 +24,8 @@ pub(super) struct PayloadBody {
 impl PayloadBody {
     pub(super) fn new(payload: Payload, request: &HttpRequest) -> Self {
         let said = request.headers().get(header::CONTENT_LENGTH);
-        let said = said.and_then(|length| length.to_str().ok()?.parse().ok());
-        Self {
-            payload,
-            left: said,
-        }
+        let left = said.and_then(|length| length.to_str().ok()?.parse().ok());
+        Self { payload, left }
     }
 }
 
@@ -70,10 +67,6 @@ impl Body for AnswerBody {
         self.0.as_pin_mut().poll_next(cx).map_ok(Frame::data)
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.0.size().is_eof()
-    }
-
     fn size_hint(&self) -> SizeHint {
         match self.0.size() {
             BodySize::None => SizeHint::with_exact(0),
@@ -94,6 +87,10 @@ pub(super) fn payload(body: RequestBody<PayloadBody>) -> Payload {
 
 /// What the gate passes on of an answer, as servers give it out.
 pub(super) fn answer_body(body: ResponseBody<AnswerBody>, is_bodyless: bool) -> BoxBody {
+    let body = match body.into_unsold() {
+        Ok(AnswerBody(own)) => return own,
+        Err(body) => body,
+    };
     match body.size_hint().exact() {
         Some(0) if is_bodyless => BoxBody::new(body::None::new()),
         Some(length) => BoxBody::new(SizedStream::new(length, Pieces(body))),

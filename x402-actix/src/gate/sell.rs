@@ -3,11 +3,11 @@ use std::future::Future;
 
 use actix_web::dev::{Payload, ServiceResponse};
 use actix_web::error::{ErrorInternalServerError, InternalError};
-use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpMessage as _, HttpRequest};
 use x402_tower::Payment;
 use x402_tower::gate::Visit;
 
-use super::answer::{pack, unpack};
+use super::answer::{Rest, pack, unpack};
 use super::body::{self, PayloadBody};
 
 /// Sells what `serve` answers to a request. It is called once at the most, and not before the gate says so.
@@ -23,7 +23,7 @@ where
 {
     let unread = PayloadBody::new(payload, &request);
     let place = Cell::new(Place::Waiting(request));
-    let inside = async |payment: Option<Payment>, rest| {
+    let inside = async |payment: Option<Payment>, unread| {
         let Place::Waiting(request) = place.take() else {
             return Err(lost());
         };
@@ -31,18 +31,18 @@ where
         if let Some(payment) = payment {
             leave(payment, &request);
         }
-        match serve(request, body::payload(rest)).await {
+        match serve(request, body::payload(unread)).await {
             Ok(answer) => {
                 let (request, answer) = answer.into_parts();
-                let (response, head) = unpack(answer);
-                place.set(Place::Answered(request, head));
+                let (response, rest) = unpack(answer);
+                place.set(Place::Answered(request, rest));
                 Ok(response)
             }
             // Nothing is sold with an error, unless it is one in name only, or sold already.
             Err(error) if is_failure(&error) && !is_settled => Err(error),
             Err(error) => {
-                let (response, head) = unpack(error.error_response());
-                place.set(Place::Failed(error, head));
+                let (response, rest) = unpack(error.error_response());
+                place.set(Place::Failed(error, rest));
                 Ok(response)
             }
         }
@@ -50,11 +50,11 @@ where
     let response = visit.go_on(unread, inside).await?;
     match place.take() {
         Place::Waiting(request) => Ok(ServiceResponse::new(request, pack(response, None))),
-        Place::Answered(request, head) => {
-            Ok(ServiceResponse::new(request, pack(response, Some(head))))
+        Place::Answered(request, rest) => {
+            Ok(ServiceResponse::new(request, pack(response, Some(rest))))
         }
-        Place::Failed(error, head) => {
-            let answer = pack(response, Some(head));
+        Place::Failed(error, rest) => {
+            let answer = pack(response, Some(rest));
             Err(InternalError::from_response(error, answer).into())
         }
         Place::Inside => Err(lost()),
@@ -70,9 +70,9 @@ enum Place {
     #[default]
     Inside,
     /// The service has answered it.
-    Answered(HttpRequest, HttpResponse<()>),
+    Answered(HttpRequest, Rest),
     /// The service has failed, with an error that is an answer like any other.
-    Failed(Error, HttpResponse<()>),
+    Failed(Error, Rest),
 }
 
 /// Leaves a payment where handlers look for it.
