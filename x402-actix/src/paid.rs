@@ -1,4 +1,5 @@
 use std::future::{Ready, ready};
+use std::rc::Rc;
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -33,6 +34,7 @@ where
     type Future = Ready<Result<Gate<S>, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(Gate::new(service, self.0.clone())))
+        let (service, layer) = (Rc::new(service), self.0.clone());
+        ready(Ok(Gate { service, layer }))
     }
 }

@@ -1,5 +1,5 @@
 use actix_web::HttpResponse;
-use actix_web::body::{BodySize, BoxBody, MessageBody as _};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http as old;
 use http::{Response, StatusCode, Version};
 use x402_tower::gate::{self, ResponseBody};
@@ -44,11 +44,14 @@ pub(super) fn pack(
             let is_bodyless = *rest.body() == BodySize::None;
             dressed(rest, response.map(|body| answer_body(body, is_bodyless)))
         }
-        None => {
-            let head = HttpResponse::with_body(old::StatusCode::OK, ());
-            dressed(head, response.map(|body| answer_body(body, false)))
-        }
+        None => ours(response.map(|body| answer_body(body, false))),
     }
+}
+
+/// An answer that is all the gate's.
+pub(super) fn ours(response: Response<impl MessageBody + 'static>) -> HttpResponse {
+    let head = HttpResponse::with_body(old::StatusCode::OK, ());
+    dressed(head, response.map(MessageBody::boxed))
 }
 
 /// The same with the status, the headers and the body that the gate gives out.

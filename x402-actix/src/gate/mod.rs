@@ -11,6 +11,5 @@ mod sell;
 mod service;
 
 pub(crate) use self::answer::misconfigured;
-pub(crate) use self::head::look;
-pub(crate) use self::sell::sell;
+pub(crate) use self::sell::{Selling, sell};
 pub use self::service::Gate;

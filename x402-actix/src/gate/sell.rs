@@ -1,78 +1,82 @@
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, ready};
+use std::pin::Pin;
 
 use actix_web::dev::{Payload, ServiceResponse};
 use actix_web::error::{ErrorInternalServerError, InternalError};
 use actix_web::{Error, HttpMessage as _, HttpRequest};
 use x402_tower::Payment;
-use x402_tower::gate::Visit;
+use x402_tower::gate::GateLayer;
 
-use super::answer::{Rest, pack, unpack};
+use super::answer::{ours, pack, unpack};
 use super::body::{self, PayloadBody};
+use super::head::look;
+use crate::brought::Brought;
 
-/// Sells what `serve` answers to a request. It is called once at the most, and not before the gate says so.
-pub(crate) async fn sell<S, F>(
-    visit: Visit,
+/// An answer in the making.
+pub(crate) type Selling<T> = Pin<Box<dyn Future<Output = Result<T, Error>>>>;
+
+/// Sells what `serve` answers to a request, and gives out as much of the answer as the caller wants. `serve` is called once
+/// at the most, and not before the gate says so.
+pub(crate) fn sell<S, F, T: 'static>(
+    layer: &GateLayer,
+    brought: Option<&Brought>,
     request: HttpRequest,
     payload: Payload,
     serve: S,
-) -> Result<ServiceResponse, Error>
+    give_out: fn(ServiceResponse) -> T,
+) -> Selling<T>
 where
-    S: Fn(HttpRequest, Payload) -> F,
-    F: Future<Output = Result<ServiceResponse, Error>>,
+    S: Fn(HttpRequest, Payload) -> F + 'static,
+    F: Future<Output = Result<ServiceResponse, Error>> + 'static,
 {
-    let unread = PayloadBody::new(payload, &request);
-    let place = Cell::new(Place::Waiting(request));
-    let inside = async |payment: Option<Payment>, unread| {
-        let Place::Waiting(request) = place.take() else {
-            return Err(lost());
-        };
-        let is_settled = payment.as_ref().is_some_and(|it| it.receipt().is_some());
-        if let Some(payment) = payment {
-            leave(payment, &request);
+    // Most requests are not paid for, and what they get needs no future of that size.
+    let visit = match look(layer, &request, &payload, brought).reply() {
+        Ok(reply) => {
+            let answer = ServiceResponse::new(request, ours(reply));
+            return Box::pin(ready(Ok(give_out(answer))));
         }
-        match serve(request, body::payload(unread)).await {
-            Ok(answer) => {
-                let (request, answer) = answer.into_parts();
-                let (response, rest) = unpack(answer);
-                place.set(Place::Answered(request, rest));
-                Ok(response)
-            }
-            // Nothing is sold with an error, unless it is one in name only, or sold already.
-            Err(error) if is_failure(&error) && !is_settled => Err(error),
-            Err(error) => {
-                let (response, rest) = unpack(error.error_response());
-                place.set(Place::Failed(error, rest));
-                Ok(response)
-            }
-        }
+        Err(visit) => visit,
     };
-    let response = visit.go_on(unread, inside).await?;
-    match place.take() {
-        Place::Waiting(request) => Ok(ServiceResponse::new(request, pack(response, None))),
-        Place::Answered(request, rest) => {
-            Ok(ServiceResponse::new(request, pack(response, Some(rest))))
+    Box::pin(async move {
+        let unread = PayloadBody::new(payload, &request);
+        // Where the request is: it is never cloned, since actix panics if a request that is routed has more than one owner.
+        let waiting = Cell::new(Some(request));
+        let answered = Cell::new(None);
+        let inside = async |payment: Option<Payment>, rest| {
+            let request = waiting.take().ok_or_else(lost)?;
+            let is_settled = payment.as_ref().is_some_and(|it| it.receipt().is_some());
+            if let Some(payment) = payment {
+                leave(payment, &request);
+            }
+            let (from, answer) = match serve(request, body::payload(rest)).await {
+                Ok(answer) => {
+                    let (request, answer) = answer.into_parts();
+                    (Ok(request), answer)
+                }
+                // Nothing is sold with an error, unless it is one in name only, or sold already.
+                Err(error) if is_failure(&error) && !is_settled => return Err(error),
+                // Outer layers get it as the error that it is.
+                Err(error) => {
+                    let answer = error.error_response();
+                    (Err(error), answer)
+                }
+            };
+            let (response, rest) = unpack(answer);
+            answered.set(Some((from, rest)));
+            Ok(response)
+        };
+        let response = visit.go_on(unread, inside).await?;
+        let (from, rest) = match answered.take() {
+            Some((from, rest)) => (from, Some(rest)),
+            None => (Ok(waiting.take().ok_or_else(lost)?), None),
+        };
+        let answer = pack(response, rest);
+        match from {
+            Ok(request) => Ok(give_out(ServiceResponse::new(request, answer))),
+            Err(error) => Err(InternalError::from_response(error, answer).into()),
         }
-        Place::Failed(error, rest) => {
-            let answer = pack(response, Some(rest));
-            Err(InternalError::from_response(error, answer).into())
-        }
-        Place::Inside => Err(lost()),
-    }
-}
-
-/// Where a request is. It is never a clone: actix panics if a request has more than one owner while it is routed.
-#[derive(Default)]
-enum Place {
-    /// It waits to be called for.
-    Waiting(HttpRequest),
-    /// The service has it.
-    #[default]
-    Inside,
-    /// The service has answered it.
-    Answered(HttpRequest, Rest),
-    /// The service has failed, with an error that is an answer like any other.
-    Failed(Error, Rest),
+    })
 }
 
 /// Leaves a payment where handlers look for it.

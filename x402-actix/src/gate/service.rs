@@ -1,5 +1,3 @@
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -8,21 +6,14 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use x402_tower::gate::GateLayer;
 
-use super::{look, sell};
+use super::{Selling, sell};
 use crate::brought::Brought;
 
 /// A service of actix that is paid for per request.
 #[derive(Debug)]
 pub struct Gate<S> {
-    service: Rc<S>,
-    layer: GateLayer,
-}
-
-impl<S> Gate<S> {
-    pub(crate) fn new(service: S, layer: GateLayer) -> Self {
-        let service = Rc::new(service);
-        Self { service, layer }
-    }
+    pub(crate) service: Rc<S>,
+    pub(crate) layer: GateLayer,
 }
 
 impl<S, B> Service<ServiceRequest> for Gate<S>
@@ -32,7 +23,7 @@ where
 {
     type Response = ServiceResponse;
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<ServiceResponse, Error>>>>;
+    type Future = Selling<ServiceResponse>;
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.service.poll_ready(cx)
@@ -41,12 +32,18 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let brought = Brought::take(&mut request);
         let (request, payload) = request.into_parts();
-        let visit = look(&self.layer, &request, &payload, Some(&brought));
         let service = Rc::clone(&self.service);
         let serve = move |request, payload| {
             let answering = service.call(ServiceRequest::from_parts(request, payload));
             async { Ok(answering.await?.map_into_boxed_body()) }
         };
-        Box::pin(sell(visit, request, payload, serve))
+        sell(
+            &self.layer,
+            Some(&brought),
+            request,
+            payload,
+            serve,
+            |answer| answer,
+        )
     }
 }

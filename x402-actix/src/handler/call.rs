@@ -1,13 +1,12 @@
-use std::future::{Future, Ready, ready};
+use std::future::{Ready, ready};
 use std::marker::PhantomData;
-use std::pin::Pin;
 
 use actix_web::dev::{Payload, ServiceResponse};
 use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Responder as _, web};
 
 use super::Answer;
 use crate::brought::Brought;
-use crate::gate::{look, misconfigured, sell};
+use crate::gate::{Selling, misconfigured, sell};
 use crate::{Declaration, Paid, X402, log};
 
 /// A request that nothing has been read of: the one argument of a handler that is paid for.
@@ -31,7 +30,7 @@ impl<A> FromRequest for Gated<A> {
 }
 
 /// The answer of a handler that is paid for, in the making.
-pub type PaidFuture = Pin<Box<dyn Future<Output = Result<HttpResponse, Error>>>>;
+pub type PaidFuture = Selling<HttpResponse>;
 
 /// Calls a handler behind the price that it declares. No extractor runs, and no body is read, before it is paid.
 pub fn call<H, A>(declaration: &'static Declaration, handler: H, gated: Gated<A>) -> PaidFuture
@@ -43,13 +42,13 @@ where
         request, payload, ..
     } = gated;
     let Some(paid) = paid(declaration, &request) else {
-        return Box::pin(async { Ok(misconfigured()) });
+        return Box::pin(ready(Ok(misconfigured())));
     };
     let serve = move |request, payload| answer(handler.clone(), request, payload);
     let left = Brought::left(&request);
-    let visit = look(&paid.0, &request, &payload, left.as_ref());
-    let sold = sell(visit, request, payload, serve);
-    Box::pin(async { Ok(sold.await?.into_parts().1) })
+    sell(&paid.0, left.as_ref(), request, payload, serve, |answer| {
+        answer.into_parts().1
+    })
 }
 
 /// The price of a handler. If there is none, the log says why.

@@ -4,12 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, Version};
 use http_body::Body;
 use tower_service::Service;
 
 use super::{GateLayer, RequestBody, ResponseBody, ResponseFuture};
-use crate::checkout::{Arrival, Brought, Payment, arrive};
+use crate::checkout::{Arrival, Brought, Payment, Reply, arrive};
 use crate::price::{Head, Headers, RequestHead};
 use crate::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
 
@@ -90,6 +91,32 @@ impl GateLayer {
 }
 
 impl Visit {
+    /// The answer, if the gate has one already: unpaid requests are answered at first sight, and need no future for it.
+    ///
+    /// # Errors
+    ///
+    /// Else this visit, to [`go_on`](Self::go_on) with.
+    #[allow(
+        clippy::result_large_err,
+        reason = "it is taken apart at once; a box would cost more"
+    )]
+    pub fn reply(self) -> Result<Response<Bytes>, Self> {
+        match self.arrival {
+            Arrival::Reply(Reply {
+                status,
+                headers,
+                body,
+                handover: None,
+            }) => {
+                let mut response = Response::new(body);
+                *response.status_mut() = status;
+                *response.headers_mut() = headers;
+                Ok(response)
+            }
+            arrival => Err(Self { arrival, ..self }),
+        }
+    }
+
     /// Lets the request through to a function, if it comes to that.
     ///
     /// It is called at most once, with what the gate passes on of this body, and with the payment unless the request is
