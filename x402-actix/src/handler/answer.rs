@@ -1,4 +1,3 @@
-use actix_web::body::BoxBody;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 
 /// What any handler answers with. A pointer to a function has to name the type of its answer, and some cannot be named.
@@ -11,12 +10,8 @@ impl Answer {
             answer.respond_to(request).map_into_boxed_body()
         }))
     }
-}
 
-impl Responder for Answer {
-    type Body = BoxBody;
-
-    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+    pub(super) fn to(self, request: &HttpRequest) -> HttpResponse {
         (self.0)(request)
     }
 }

@@ -2,7 +2,7 @@ use std::future::{Ready, ready};
 use std::marker::PhantomData;
 
 use actix_web::dev::{Payload, ServiceResponse};
-use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Responder as _, web};
+use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, web};
 
 use super::Answer;
 use crate::brought::Brought;
@@ -44,7 +44,16 @@ where
     let Some(paid) = paid(declaration, &request) else {
         return Box::pin(ready(Ok(misconfigured())));
     };
-    let serve = move |request, payload| answer(handler.clone(), request, payload);
+    let serve = move |request, mut payload| {
+        let handler = handler.clone();
+        async move {
+            let answer = match A::from_request(&request, &mut payload).await {
+                Ok(arguments) => handler.call(arguments).await.to(&request),
+                Err(error) => HttpResponse::from_error(error),
+            };
+            Ok(ServiceResponse::new(request, answer))
+        }
+    };
     let left = Brought::left(&request);
     sell(&paid.0, left.as_ref(), request, payload, serve, |answer| {
         answer.into_parts().1
@@ -58,28 +67,8 @@ fn paid(declaration: &'static Declaration, request: &HttpRequest) -> Option<Paid
         log::error!("a paid handler, and no `X402` in the data of the app: say `.app_data(web::Data::new(x402.clone()))`"; handler = declaration.name());
         return None;
     };
-    match x402.declared(declaration) {
-        Ok(paid) => Some(paid),
-        Err(error) => {
-            log::error!("a request for something whose price cannot be paid"; handler = declaration.name(), error = error);
-            None
-        }
-    }
-}
-
-/// Runs extractors and the handler, one after the other, for what is paid for or free.
-async fn answer<H, A>(
-    handler: H,
-    request: HttpRequest,
-    mut payload: Payload,
-) -> Result<ServiceResponse, Error>
-where
-    H: Handler<A, Output = Answer>,
-    A: FromRequest,
-{
-    let answer = match A::from_request(&request, &mut payload).await {
-        Ok(arguments) => handler.call(arguments).await.respond_to(&request),
-        Err(error) => HttpResponse::from_error(error),
-    };
-    Ok(ServiceResponse::new(request, answer))
+    let declared = x402.declared(declaration).inspect_err(|error| {
+        log::error!("a request for something whose price cannot be paid"; handler = declaration.name(), error = error);
+    });
+    declared.ok()
 }
