@@ -109,7 +109,8 @@ pub trait Ledger: Send + Sync + 'static {
         delivered: bool,
     ) -> impl Future<Output = Result<Rerun, LedgerError>> + Send;
 
-    /// How the answer to a settled payment ended.
+    /// How the answer to a settled payment ended. What was delivered once stays delivered, however it ends when it is given
+    /// once more: it is never owed again.
     fn deliver(
         &self,
         token: &Token,

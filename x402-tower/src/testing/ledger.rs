@@ -656,19 +656,20 @@ async fn reruns_are_counted_and_one_at_a_time<L: Ledger>(books: &Books<L>) {
     let Rerun::Granted(second) = rerun(true).await else {
         panic!("the second is granted")
     };
-    assert!(
-        matches!(books.claim(&another(&one)).await, Claimed::Attended(key, _) if key == one.key),
-        "somebody answers it once more"
-    );
+    assert!(matches!(rerun(true).await, Rerun::Busy));
+    assert!(books.is_in_flight(&one).await, "it is on its way once more");
+    books.claim_fresh(&another(&one)).await;
     books.hand(&second, Delivery::Undelivered).await;
     let Some(Standing::Settled(settled)) = books.standing(&one).await else {
         panic!("it is settled")
     };
     assert_eq!(
-        (settled.body.length, settled.answered),
-        (5, true),
-        "what is not said is not changed"
+        (settled.body.length, settled.answered, settled.delivery),
+        (5, true, Delivery::Delivered),
+        "what is not said is not changed, and what was delivered stays so"
     );
+    books.clock.advance(ATTENDED_FOR * 2);
+    books.claim_fresh(&another(&one)).await;
     assert!(
         matches!(rerun(true).await, Rerun::Denied),
         "that was often enough"

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::settled::{Remembered, Seconds};
 use crate::Digest;
 use crate::ledger::{
-    BodyDigest, Claim, Delivery, Found, Identity, Parked, Reference, Settled, Standing, Unresolved,
+    BodyDigest, Claim, Found, Identity, Parked, Reference, Settled, Standing, Unresolved,
 };
 use crate::scheme::Key;
 
@@ -175,7 +175,9 @@ impl Entry {
     pub(super) fn attended(&self, now: Duration) -> Option<BodyDigest> {
         match &self.state {
             State::Settling { open, .. } if !self.is_owed(now) => Some(open.parked.body),
-            State::Settled(settled) if settled.is_attended(now) => Some(settled.body()),
+            State::Settled(settled) if settled.may_be_owed() && settled.is_attended(now) => {
+                Some(settled.body())
+            }
             _ => None,
         }
     }
@@ -208,9 +210,7 @@ impl Entry {
     /// What has to be given back when it expires.
     pub(super) fn refund(&self) -> Option<Arc<Settled>> {
         match &self.state {
-            State::Settled(settled) if settled.delivery != Delivery::Delivered => {
-                Some(settled.settled())
-            }
+            State::Settled(settled) if settled.may_be_owed() => Some(settled.settled()),
             _ => None,
         }
     }

@@ -238,10 +238,10 @@ impl MemoryLedger {
 
     /// Keeps an answer and makes room for it.
     fn keep(&self, key: &Key, answer: &KeptAnswer, until: Seconds) {
-        for evicted in self
-            .shelf
-            .put(half(key), answer.body.len(), until, self.clock.now())
-        {
+        let headers = answer.headers.iter();
+        let headers = headers.map(|(name, value)| name.as_str().len() + value.len());
+        let length = answer.body.len() + headers.sum::<usize>();
+        for evicted in self.shelf.put(half(key), length, until, self.clock.now()) {
             if let Some(entry) = self.shard(evicted).entries.get_mut(&evicted) {
                 entry.drop_answer();
             }
@@ -418,17 +418,15 @@ impl Ledger for MemoryLedger {
         let State::Settled(settled) = &mut entry.state else {
             return Ok(Rerun::Denied);
         };
+        if settled.is_attended(now) {
+            return Ok(Rerun::Busy);
+        }
         let kept = settled.has_answer();
-        let allowed = match settled.delivery {
-            Delivery::Running if settled.is_attended(now) => return Ok(Rerun::Busy),
-            Delivery::Running | Delivery::Undelivered => true,
-            Delivery::Delivered => delivered && !kept,
-        };
+        let allowed = settled.may_be_owed() || delivered && !kept;
         if !allowed || !kept && entry.reruns >= most {
             return Ok(Rerun::Denied);
         }
-        settled.attended = attended_from(now);
-        settled.delivery = Delivery::Running;
+        settled.begin_again(attended_from(now));
         entry.reruns += u8::from(!kept);
         entry.fence = self.next_fence();
         let fence = entry.fence;
@@ -440,7 +438,7 @@ impl Ledger for MemoryLedger {
         let mut keep_until = None;
         let fenced = self.change(token, |entry, change| {
             if let State::Settled(settled) = &mut entry.state {
-                settled.delivery = handed.delivery;
+                settled.end(handed.delivery);
                 if handed.answered {
                     settled.answered();
                 }
@@ -448,7 +446,7 @@ impl Ledger for MemoryLedger {
                     settled.set_body(body);
                 }
                 if let Some(answer) = &handed.answer {
-                    settled.set_answer(Some(answer.clone()));
+                    settled.set_answer(Some(answer));
                     keep_until = Some(settled.keep_until);
                 }
                 change.ledger.owed.update(entry, token.key());

@@ -3,7 +3,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::SHARDS;
 use super::entry::{Entry, Half, State, half, half_of};
-use crate::ledger::{Delivery, Identity};
+use crate::ledger::Identity;
 use crate::lock::lock;
 use crate::scheme::Key;
 use crate::spread::SpreadMap;
@@ -40,7 +40,7 @@ impl Owed {
     pub(super) fn update(&self, entry: &Entry, key: &Key) {
         let may_be_owed = match &entry.state {
             State::Settling { .. } | State::Parked(_) => true,
-            State::Settled(settled) => settled.delivery != Delivery::Delivered,
+            State::Settled(settled) => settled.may_be_owed(),
             State::Released | State::Claimed { .. } | State::Unresolved(_) => false,
         };
         if may_be_owed {

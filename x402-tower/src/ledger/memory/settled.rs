@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::text;
 use crate::ledger::{BodyDigest, Delivery, KeptAnswer, Receipt, Settled};
 use crate::money::Amount;
@@ -20,6 +22,8 @@ pub(super) struct Remembered {
     /// Until when somebody is known to attend to it, if its answer is on its way.
     pub(super) attended: Seconds,
     pub(super) delivery: Delivery,
+    /// Whether it is given once more, though it was delivered.
+    pub(super) again: bool,
     answered: bool,
     body_is_empty: bool,
 }
@@ -70,11 +74,12 @@ impl Remembered {
             owed_until: Seconds::after(settled.owed_until),
             attended,
             delivery: settled.delivery,
+            again: false,
             answered: settled.answered,
             body_is_empty: false,
         };
         remembered.set_body(settled.body);
-        remembered.set_answer(settled.answer.clone());
+        remembered.set_answer(settled.answer.as_ref());
         remembered
     }
 
@@ -106,9 +111,13 @@ impl Remembered {
             .is_some_and(|more| more.answer.is_some())
     }
 
-    pub(super) fn set_answer(&mut self, answer: Option<KeptAnswer>) {
+    /// Keeps an answer, or none. Its body is copied: it may be a piece of something much larger.
+    pub(super) fn set_answer(&mut self, answer: Option<&KeptAnswer>) {
         if self.has_answer() || answer.is_some() {
-            self.more.get_or_insert_default().answer = answer;
+            self.more.get_or_insert_default().answer = answer.map(|answer| KeptAnswer {
+                body: Bytes::copy_from_slice(&answer.body),
+                ..answer.clone()
+            });
         }
     }
 
@@ -126,14 +135,35 @@ impl Remembered {
 
     /// Whether somebody is giving its answer.
     pub(super) fn is_attended(&self, now: Duration) -> bool {
-        self.delivery == Delivery::Running && !self.attended.is_over(now)
+        (self.delivery == Delivery::Running || self.again) && !self.attended.is_over(now)
+    }
+
+    /// Somebody gives its answer once more, and attends to that so long.
+    pub(super) fn begin_again(&mut self, until: Seconds) {
+        self.attended = until;
+        if self.delivery == Delivery::Delivered {
+            self.again = true;
+        } else {
+            self.delivery = Delivery::Running;
+        }
+    }
+
+    /// So it ended. What was delivered once stays so, whatever became of it now.
+    pub(super) fn end(&mut self, delivery: Delivery) {
+        self.again = false;
+        if self.delivery != Delivery::Delivered {
+            self.delivery = delivery;
+        }
     }
 
     /// Whether its buyer has a right to something that was not delivered.
     pub(super) fn is_owed(&self, now: Duration) -> bool {
-        !self.owed_until.is_over(now)
-            && self.delivery != Delivery::Delivered
-            && !self.is_attended(now)
+        self.may_be_owed() && !self.owed_until.is_over(now) && !self.is_attended(now)
+    }
+
+    /// Whether that can still come to be so.
+    pub(super) fn may_be_owed(&self) -> bool {
+        self.delivery != Delivery::Delivered
     }
 }
 
