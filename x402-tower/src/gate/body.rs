@@ -8,7 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::capture::Captured;
-use super::request_body::into_bytes;
+use super::request_body::{behind, into_bytes};
 use crate::checkout::Handover;
 use crate::ledger::KeptAnswer;
 use crate::pieces::Pieces;
@@ -27,7 +27,7 @@ pin_project! {
         /// An answer that is not sold.
         Free { #[pin] body: RB },
         /// A sold answer, watched until it is handed over.
-        Sold { #[pin] body: RB, watch: Option<Box<Watch>> },
+        Sold { #[pin] body: RB, rest: Bytes, watch: Option<Box<Watch>> },
         /// An answer that is all there: one of ours, or one that was captured.
         Whole { data: Option<Bytes>, trailers: Option<Box<HeaderMap>>, handover: Option<Box<Handover>> },
     }
@@ -187,7 +187,11 @@ impl<RB: Body> ResponseBody<RB> {
             Some(watch)
         };
         Self {
-            inner: Inner::Sold { body, watch },
+            inner: Inner::Sold {
+                body,
+                rest: Bytes::new(),
+                watch,
+            },
         }
     }
 
@@ -218,6 +222,20 @@ impl<RB: Body> ResponseBody<RB> {
     }
 }
 
+/// The longest piece that is handed over at once. A server takes in whatever it is given; it asks for more when most of that
+/// is on its way.
+const PIECE: usize = 64 << 10;
+
+/// The next piece of this, and what is left.
+fn piece(mut data: Bytes) -> (Bytes, Bytes) {
+    let rest = if data.len() > PIECE {
+        data.split_off(PIECE)
+    } else {
+        Bytes::new()
+    };
+    (data, rest)
+}
+
 fn delivered(handover: &mut Option<Box<Handover>>) {
     if let Some(handover) = handover.take() {
         handover.delivered();
@@ -242,9 +260,26 @@ impl<RB: Body> Body for ResponseBody<RB> {
             InnerProjection::Free { body } => body
                 .poll_frame(cx)
                 .map_ok(|frame| frame.map_data(into_bytes)),
-            InnerProjection::Sold { mut body, watch } => {
-                let frame = ready!(body.as_mut().poll_frame(cx));
-                let frame = frame.map(|frame| frame.map(|frame| frame.map_data(into_bytes)));
+            InnerProjection::Sold {
+                mut body,
+                rest,
+                watch,
+            } => {
+                let next = if rest.is_empty() {
+                    let frame = ready!(body.as_mut().poll_frame(cx));
+                    frame.map(|frame| frame.map(|frame| frame.map_data(into_bytes)))
+                } else {
+                    Some(Ok(Frame::data(std::mem::take(rest))))
+                };
+                let frame = next.map(|frame| {
+                    frame.map(|frame| {
+                        frame.map_data(|data| {
+                            let (piece, behind) = piece(data);
+                            *rest = behind;
+                            piece
+                        })
+                    })
+                });
                 match &frame {
                     Some(Ok(frame)) => {
                         if let Some(watch) = watch {
@@ -252,7 +287,8 @@ impl<RB: Body> Body for ResponseBody<RB> {
                         }
                         // A server that knows the length, or is told that this was the end, does not ask again.
                         let is_over = |watch: &Watch| {
-                            watch.is_over() || body.is_end_stream() && !watch.is_short()
+                            let ends = || rest.is_empty() && body.is_end_stream();
+                            watch.is_over() || ends() && !watch.is_short()
                         };
                         if watch.as_deref().is_some_and(is_over) {
                             end(watch);
@@ -270,10 +306,14 @@ impl<RB: Body> Body for ResponseBody<RB> {
                 trailers,
                 handover,
             } => {
-                let frame = data
-                    .take()
-                    .map(Frame::data)
-                    .or_else(|| trailers.take().map(|trailers| Frame::trailers(*trailers)));
+                let frame = match data.take() {
+                    Some(all) => {
+                        let (piece, rest) = piece(all);
+                        *data = (!rest.is_empty()).then_some(rest);
+                        Some(Frame::data(piece))
+                    }
+                    None => trailers.take().map(|trailers| Frame::trailers(*trailers)),
+                };
                 if trailers.is_none() && data.is_none() {
                     delivered(handover);
                 }
@@ -284,14 +324,16 @@ impl<RB: Body> Body for ResponseBody<RB> {
 
     fn is_end_stream(&self) -> bool {
         match &self.inner {
-            Inner::Free { body } | Inner::Sold { body, .. } => body.is_end_stream(),
+            Inner::Free { body } => body.is_end_stream(),
+            Inner::Sold { body, rest, .. } => rest.is_empty() && body.is_end_stream(),
             Inner::Whole { data, trailers, .. } => data.is_none() && trailers.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.inner {
-            Inner::Free { body } | Inner::Sold { body, .. } => body.size_hint(),
+            Inner::Free { body } => body.size_hint(),
+            Inner::Sold { body, rest, .. } => behind(rest.len(), body.size_hint()),
             Inner::Whole { data, .. } => {
                 SizeHint::with_exact(data.as_ref().map_or(0, |data| data.len() as u64))
             }

@@ -1,11 +1,12 @@
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::BytesMut;
+use http::HeaderMap;
 use http_body::Body;
 
 use super::RequestBody;
+use super::request_body::Begun;
 use crate::Digest;
 use crate::checkout::Compared;
 use crate::digest::Hasher;
@@ -14,8 +15,9 @@ use crate::ledger::BodyDigest;
 /// Reads the beginning of a request's body, keeping what it reads for the handler.
 pub(super) struct Reading<B> {
     body: Option<Pin<Box<RequestBody<B>>>>,
-    read: VecDeque<Bytes>,
-    length: u64,
+    /// Copied: small pieces can keep large buffers.
+    read: BytesMut,
+    trailers: Option<HeaderMap>,
     until: Until,
     hasher: Hasher,
 }
@@ -47,8 +49,8 @@ impl<B: Body> Reading<B> {
         let body = Some(Box::pin(body));
         Self {
             body,
-            read: VecDeque::new(),
-            length: 0,
+            read: BytesMut::new(),
+            trailers: None,
             until,
             hasher: Hasher::new(),
         }
@@ -65,39 +67,45 @@ impl<B: Body> Reading<B> {
             match ready!(body.as_mut().poll_frame(cx)) {
                 None => self.body = None,
                 Some(Err(_)) => return Poll::Ready(ReadBody::Broken),
-                Some(Ok(frame)) => {
-                    // Trailers say nothing that a payment is bound to.
-                    if let Ok(data) = frame.into_data() {
-                        self.take(data);
-                    }
-                }
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.take(&data),
+                    // They say nothing that a payment is bound to.
+                    Err(frame) => self.trailers = frame.into_trailers().ok(),
+                },
             }
         }
     }
 
     /// The body for the handler: what was read, and the rest.
     pub(super) fn into_body(self) -> RequestBody<B> {
-        RequestBody::begun(self.read, self.body)
+        RequestBody::begun(Begun {
+            read: self.read.freeze(),
+            rest: self.body,
+            trailers: self.trailers,
+        })
     }
 
-    fn take(&mut self, data: Bytes) {
+    fn length(&self) -> u64 {
+        self.read.len() as u64
+    }
+
+    fn take(&mut self, data: &[u8]) {
         let wanted = match self.until {
             Until::End { .. } => data.len(),
             Until::Same(first) => {
-                let left = first.length.saturating_sub(self.length);
+                let left = first.length.saturating_sub(self.length());
                 usize::try_from(left).unwrap_or(usize::MAX).min(data.len())
             }
         };
         self.hasher.update(&data[..wanted]);
-        self.length += data.len() as u64;
-        self.read.push_back(data);
+        self.read.extend_from_slice(data);
     }
 
     fn is_done(&self) -> Option<ReadBody> {
         match self.until {
-            Until::End { most } => (self.length > most).then_some(ReadBody::TooLong),
-            Until::Same(first) if self.length < first.length => None,
-            Until::Same(first) if self.length > first.length && first.complete => {
+            Until::End { most } => (self.length() > most).then_some(ReadBody::TooLong),
+            Until::Same(first) if self.length() < first.length => None,
+            Until::Same(first) if self.length() > first.length && first.complete => {
                 Some(different(first))
             }
             Until::Same(first) if first.complete => None,
@@ -108,7 +116,7 @@ impl<B: Body> Reading<B> {
     fn at_the_end(&self) -> ReadBody {
         match self.until {
             Until::End { .. } => ReadBody::Whole(self.hasher.clone().finish()),
-            Until::Same(first) if self.length < first.length => different(first),
+            Until::Same(first) if self.length() < first.length => different(first),
             Until::Same(first) => self.compare(first),
         }
     }
@@ -128,8 +136,10 @@ const fn different(first: BodyDigest) -> ReadBody {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
     use std::convert::Infallible;
 
+    use bytes::Bytes;
     use http_body::Frame;
 
     use super::*;

@@ -1,9 +1,10 @@
-use std::collections::VecDeque;
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -28,9 +29,11 @@ pin_project! {
 }
 
 /// A body of which the gate has read some, to compare it with an earlier request.
-struct Begun<B> {
-    read: VecDeque<Bytes>,
-    rest: Option<Pin<Box<RequestBody<B>>>>,
+pub(super) struct Begun<B> {
+    pub(super) read: Bytes,
+    /// Nothing if there is no more.
+    pub(super) rest: Option<Pin<Box<RequestBody<B>>>>,
+    pub(super) trailers: Option<HeaderMap>,
 }
 
 impl<B> RequestBody<B> {
@@ -41,9 +44,9 @@ impl<B> RequestBody<B> {
         }
     }
 
-    /// A body of which some has been read. Nothing is left of it if `rest` is missing.
-    pub(super) fn begun(read: VecDeque<Bytes>, rest: Option<Pin<Box<Self>>>) -> Self {
-        let begun = Box::new(Begun { read, rest });
+    /// A body of which some has been read.
+    pub(super) fn begun(begun: Begun<B>) -> Self {
+        let begun = Box::new(begun);
         Self {
             inner: Inner::Begun { begun },
             tally: None,
@@ -162,30 +165,36 @@ impl<B: Body> Body for RequestBody<B> {
 
 impl<B: Body> Begun<B> {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match (self.read.pop_front(), &mut self.rest) {
-            (Some(data), _) => Poll::Ready(Some(Ok(Frame::data(data)))),
-            (None, Some(rest)) => rest.as_mut().poll_frame(cx),
-            (None, None) => Poll::Ready(None),
+        if !self.read.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(mem::take(&mut self.read)))));
+        }
+        match &mut self.rest {
+            Some(rest) => rest.as_mut().poll_frame(cx),
+            None => Poll::Ready(self.trailers.take().map(|it| Ok(Frame::trailers(it)))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.read.is_empty() && self.rest.as_ref().is_none_or(|rest| rest.is_end_stream())
+        let ends = |rest: &Pin<Box<RequestBody<B>>>| rest.is_end_stream();
+        self.read.is_empty() && self.trailers.is_none() && self.rest.as_ref().is_none_or(ends)
     }
 
     fn size_hint(&self) -> SizeHint {
-        let read = self.read.iter().map(|data| data.len() as u64).sum::<u64>();
-        let rest = self
-            .rest
-            .as_ref()
-            .map_or(SizeHint::with_exact(0), |rest| rest.size_hint());
-        let mut hint = SizeHint::new();
-        hint.set_lower(read.saturating_add(rest.lower()));
-        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(read)) {
-            hint.set_upper(upper);
-        }
-        hint
+        let rest = self.rest.as_ref();
+        let rest = rest.map_or(SizeHint::with_exact(0), |rest| rest.size_hint());
+        behind(self.read.len(), rest)
     }
+}
+
+/// How long something is of which so much comes before the rest.
+pub(super) fn behind(length: usize, rest: SizeHint) -> SizeHint {
+    let length = length as u64;
+    let mut hint = SizeHint::new();
+    hint.set_lower(rest.lower().saturating_add(length));
+    if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(length)) {
+        hint.set_upper(upper);
+    }
+    hint
 }
 
 impl<B> fmt::Debug for RequestBody<B> {
