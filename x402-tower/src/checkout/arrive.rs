@@ -181,16 +181,19 @@ fn server<'a>(policy: &'a Policy, host: Option<&'a str>) -> &'a str {
 }
 
 fn header_part(request: &mut Hasher, head: &Head<'_>, name: &HeaderName) {
-    let mut values = head.header_values(name).peekable();
-    if values.peek().is_none() {
+    let count = head.header_values(name).count();
+    if count == 0 {
         return;
     }
     request.part(name.as_str().as_bytes());
+    let values = head.header_values(name);
     if *name == header::COOKIE {
         // HTTP/2 may send each cookie by itself.
         let cookies: Vec<&[u8]> = values.collect();
         request.part(&cookies.join(&b"; "[..]));
     } else {
+        // Or the last of them could be taken for the name of the next header, and its value.
+        request.part(&count.to_be_bytes());
         values.for_each(|value| request.part(value));
     }
 }
