@@ -1,5 +1,7 @@
 //! From a payment to the right to be served. Read it from top to bottom: this is the order in which things are looked at.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::asked::Asked;
 use super::first::{self, First};
-use super::flights::{Flights, Seat};
+use super::flights::{Flights, Room, Seat};
 use super::guard::{Claim, Handover};
 use super::identify::{self, Candidates, Identified};
 use super::known::{Body, Claimant, Compared};
@@ -29,6 +31,7 @@ use crate::log::{self, Chain};
 use crate::money::Amount;
 use crate::price::{Pick, Terms};
 use crate::proto::Version;
+use crate::scheme::Flaw;
 
 /// A request that brings a payment.
 #[derive(Debug)]
@@ -55,6 +58,14 @@ impl Paying {
     /// The longest body that is compared with an earlier one.
     pub(crate) fn longest_body(&self) -> u64 {
         self.asked.policy.till.limits.body
+    }
+
+    /// Whether this is a payment at all, as far as can be told at a glance.
+    pub(crate) fn is_readable(&self) -> Result<(), Box<Reply>> {
+        let most = self.asked.policy.till.limits.header;
+        let read = tender::decode(self.header.as_bytes(), most)
+            .and_then(|json| Tender::read(self.version, &json, None).map(drop));
+        read.map_err(|refusal| Box::new(reply(&refusal, Some(self.version))))
     }
 
     /// Before its body is read: until that is over, the request is not on its way.
@@ -127,6 +138,30 @@ pub(crate) struct Sale {
     pub(crate) verified: Verified,
     pub(crate) claim: Claim,
     pub(crate) payment: Payment,
+    pub(crate) seat: Seat,
+}
+
+impl Sale {
+    /// Waits until the payment cannot be settled any more.
+    pub(crate) fn lapse(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let till = &self.paying.asked.policy.till;
+        let left = self.payment.settle_before().saturating_sub(till.now());
+        // A clock may end its pauses a little early.
+        let a_bit = Duration::from_secs(1);
+        Box::pin(
+            till.home
+                .within(till.clock.sleep(left.saturating_add(a_bit))),
+        )
+    }
+
+    /// The answer if the handler has not got so far by then. Nothing is charged.
+    pub(crate) fn lapsed(self) -> Reply {
+        log::warning!("a handler takes so long that its answer cannot be paid for any more; it is stopped"; handler = self.paying.asked.target);
+        let flaw = self.good.identified.scheme.name_flaw(Flaw::Expired);
+        let refusal = Refusal::NotAccepted(Reason::new(flaw));
+        let terms = self.good.terms.now();
+        self.paying.asked.place().challenge(&refusal, &terms)
+    }
 }
 
 /// A payment that fits what is asked for, as far as can be told without asking anybody.
@@ -139,7 +174,6 @@ pub(crate) struct Good {
     /// How much the call is about: all that was agreed to, until something else is metered.
     pub(crate) amount: Amount,
     pub(crate) usable_until: Duration,
-    pub(crate) seat: Seat,
 }
 
 /// A payment that has moved money, and an answer that is still to be given for it.
@@ -150,6 +184,8 @@ pub(crate) struct Paid {
     pub(crate) payment: Payment,
     pub(crate) receipt: Receipt,
     pub(crate) handover: Handover,
+    /// Until the handler has answered.
+    pub(crate) room: Room,
 }
 
 /// Decides about a request that brings a payment.
@@ -267,10 +303,6 @@ fn judge(
     if policy.strict_resource && !asked.place().is_named_by(&tender.presented) {
         return Err(Refusal::NotAccepted(Reason::new("resource_mismatch")));
     }
-    let seat = till
-        .flights
-        .board(&authorization.payer)
-        .ok_or(Refusal::TooManyOfPayer)?;
     let call = call::call(asked, tender, &offer).map_err(|error| {
         log::info!("a payment cannot be passed on"; error = Chain(&error));
         Refusal::Unreadable("the payment header does not hold the JSON of a payment")
@@ -282,7 +314,6 @@ fn judge(
         offer,
         terms,
         call,
-        seat,
     }))
 }
 
@@ -312,11 +343,17 @@ async fn claim(paying: &Paying, good: Box<Good>) -> Result<Step, Refusal> {
             return Err(rejected.refusal);
         }
     };
+    // Not before it is known whose payment it is: anybody can name a payer.
+    let Some(seat) = till.flights.board(&authorization.payer) else {
+        Box::pin(claim.release()).await;
+        return Err(Refusal::TooManyOfPayer);
+    };
     Ok(Step::Serve(Served {
         payment: payment(paying, identified, authorization.amount, None),
         verified,
         claim,
         good,
+        seat,
     }))
 }
 
@@ -326,6 +363,7 @@ pub(super) struct Served {
     verified: Verified,
     claim: Claim,
     payment: Payment,
+    seat: Seat,
 }
 
 impl Served {
@@ -336,6 +374,7 @@ impl Served {
             verified: self.verified,
             claim: self.claim,
             payment: self.payment,
+            seat: self.seat,
         }
     }
 }
@@ -355,6 +394,7 @@ impl Delivered {
             payment: self.payment,
             receipt: self.receipt,
             handover: self.handover,
+            room: (paying.permit, None),
         }
     }
 }

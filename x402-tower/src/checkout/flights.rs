@@ -9,6 +9,10 @@ use super::refusal::Refusal;
 use crate::lock::lock;
 use crate::money::Address;
 use crate::scheme::Key;
+use crate::spread::SpreadMap;
+
+/// What a request takes up as long as it is on its way: of everybody's room, and of its payer's.
+pub(crate) type Room = (OwnedSemaphorePermit, Option<Seat>);
 
 /// Who is in flight, and who waits for them.
 #[derive(Debug)]
@@ -18,8 +22,8 @@ pub(crate) struct Flights {
     bodies: Arc<Semaphore>,
     closed: AtomicBool,
     most: usize,
-    most_per_payer: Option<usize>,
-    payers: Mutex<HashMap<Address, usize>>,
+    most_per_payer: usize,
+    payers: Mutex<SpreadMap<Address, usize>>,
     waiting: Mutex<HashMap<Key, Waiting>>,
     /// How many wait, so that nobody locks to wake nobody.
     waiters: AtomicUsize,
@@ -33,7 +37,7 @@ struct Waiting {
 }
 
 impl Flights {
-    pub(crate) fn new(most: usize, most_waiters: usize, most_per_payer: Option<usize>) -> Self {
+    pub(crate) fn new(most: usize, most_waiters: usize, most_per_payer: usize) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(most)),
             bodies: Arc::new(Semaphore::new(most)),
@@ -81,16 +85,16 @@ impl Flights {
 
     /// Room for one more request of this payer, unless there are too many.
     pub(crate) fn board(self: &Arc<Self>, payer: &Address) -> Option<Seat> {
-        let Some(most) = self.most_per_payer else {
-            return Some(Seat(None));
-        };
         let mut payers = lock(&self.payers);
         let count = payers.entry(payer.clone()).or_default();
-        if *count >= most {
+        if *count >= self.most_per_payer {
             return None;
         }
         *count += 1;
-        Some(Seat(Some(Box::new((Arc::clone(self), payer.clone())))))
+        Some(Seat {
+            flights: Arc::clone(self),
+            payer: payer.clone(),
+        })
     }
 
     /// Begins to listen for a change of this payment, unless too many are listening. What happens from now on is heard,
@@ -122,19 +126,20 @@ impl Flights {
     }
 }
 
-/// A request of a payer, as long as it is on its way. Few sellers count them.
+/// A request of a payer, as long as it is on its way.
 #[derive(Debug)]
-pub(crate) struct Seat(Option<Box<(Arc<Flights>, Address)>>);
+pub(crate) struct Seat {
+    flights: Arc<Flights>,
+    payer: Address,
+}
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let Some((flights, payer)) = self.0.as_deref() {
-            let mut payers = lock(&flights.payers);
-            if let Some(count) = payers.get_mut(payer) {
-                *count -= 1;
-                if *count == 0 {
-                    payers.remove(payer);
-                }
+        let mut payers = lock(&self.flights.payers);
+        if let Some(count) = payers.get_mut(&self.payer) {
+            *count -= 1;
+            if *count == 0 {
+                payers.remove(&self.payer);
             }
         }
     }
@@ -179,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_change_between_listening_and_waiting_is_heard() {
-        let flights = Flights::new(1, 2, None);
+        let flights = Flights::new(1, 2, 1);
         let listener = flights.listen(KEY).unwrap();
         let changed = listener.changed();
         flights.wake(&KEY);
@@ -188,7 +193,7 @@ mod tests {
 
     #[test]
     fn waiters_are_bounded_and_forgotten() {
-        let flights = Flights::new(1, 2, None);
+        let flights = Flights::new(1, 2, 1);
         let (first, second) = (flights.listen(KEY), flights.listen(KEY));
         assert!(first.is_some() && second.is_some() && flights.listen(KEY).is_none());
         drop((first, second));
@@ -198,7 +203,7 @@ mod tests {
 
     #[test]
     fn payers_and_requests_are_counted() {
-        let flights = Arc::new(Flights::new(1, 1, Some(1)));
+        let flights = Arc::new(Flights::new(1, 1, 1));
         let payer = Address::evm([1; 20]);
         let seat = flights.board(&payer);
         assert!(seat.is_some() && flights.board(&payer).is_none());

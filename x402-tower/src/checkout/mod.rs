@@ -32,7 +32,7 @@ pub(crate) use self::admit::{Admission, Good, Paid, Paying, Sale, admit};
 pub(crate) use self::arrive::{Arrival, Brought, arrive, ask};
 pub(crate) use self::asked::Asked;
 pub(crate) use self::bill::Bill;
-pub(crate) use self::flights::{Flights, Seat};
+pub(crate) use self::flights::{Flights, Room};
 pub(crate) use self::guard::{Claim, Handover};
 pub(crate) use self::known::{Compared, failed_receipt, open_receipt};
 pub(crate) use self::last_word::LastWord;

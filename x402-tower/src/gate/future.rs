@@ -45,8 +45,8 @@ pin_project! {
         Free { #[pin] future: F },
         /// Somebody inside answers a browser's question.
         Preflight { #[pin] future: F },
-        /// The handler works, and is paid if it does well.
-        Serve { #[pin] future: F, sale: Option<Sale>, seen: Seen },
+        /// The handler works, and is paid if it does well. What it has to wait for may take too long.
+        Serve { #[pin] future: F, sale: Option<Sale>, seen: Seen, lapse: Option<Lapse> },
         /// The handler works, and is paid already.
         Deliver { #[pin] future: F, paid: Option<Box<Paid>> },
         /// The answer is read before it is given out.
@@ -61,6 +61,9 @@ pin_project! {
 
 /// A decision that somebody may have to be asked about. The only box on the way of a payment.
 type Admitting = Pin<Box<dyn Future<Output = Admission> + Send>>;
+
+/// The end of the time in which a sale can be paid for.
+type Lapse = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A request whose body is read before it is decided about.
 struct ToRead<S, B> {
@@ -147,7 +150,7 @@ where
         mut paying: Box<Paying>,
         until: Until,
     ) -> Self {
-        if let Err(reply) = paying.load() {
+        if let Err(reply) = paying.is_readable().and_then(|()| paying.load()) {
             return Self::answer(ours(*reply));
         }
         let (parts, body) = request.into_parts();
@@ -199,6 +202,7 @@ where
                     future: ready.call(request),
                     sale: Some(sale),
                     seen,
+                    lapse: None,
                 }
             }
             Admission::Deliver(mut paid) => {
@@ -340,13 +344,24 @@ where
                     let response = ready!(future.poll(cx))?;
                     State::answer(preflighted(response))
                 }
-                StateProjection::Serve { future, sale, seen } => {
-                    let response = ready!(future.poll(cx));
+                StateProjection::Serve {
+                    future,
+                    sale,
+                    seen,
+                    lapse,
+                } => {
+                    let mut response = future.poll(cx).map(Some);
+                    if let (Poll::Pending, Some(sale)) = (&response, &sale) {
+                        let lapse = lapse.get_or_insert_with(|| sale.lapse());
+                        response = lapse.as_mut().poll(cx).map(|()| None);
+                    }
+                    let response = ready!(response);
                     let Some(sale) = sale.take() else {
                         return polled_too_often();
                     };
-                    match response {
-                        Ok(response) => {
+                    match response.transpose() {
+                        Ok(None) => State::answer(ours(sale.lapsed())),
+                        Ok(Some(response)) => {
                             let response = possible(response, upgrades);
                             State::after_answer(judge_sale(response, sale, seen.clone()))
                         }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode, response};
+use http::{Method, Response, StatusCode, header, response};
 use http_body::Body;
 
 use super::body::{Copy, Watch};
@@ -21,8 +21,8 @@ pub(super) struct Goods {
     is_safe: bool,
     /// Whether a server hands over more than the head.
     has_body: bool,
-    /// Whether what is handed over is the whole answer: not for HEAD.
-    is_whole: bool,
+    /// Whether this answer is one for another time and another client, too.
+    can_be_kept: bool,
     most_kept: usize,
     now: Duration,
 }
@@ -90,6 +90,7 @@ pub(super) fn judge_paid<RB: Body>(response: Response<RB>, paid: Paid) -> Judged
         payment,
         receipt,
         mut handover,
+        room: _room,
     } = paid;
     if policy.charges(&AnswerHead::new(parts.status, &parts.headers)) {
         handover.answered();
@@ -132,18 +133,25 @@ impl Goods {
         version: Version,
     ) -> Self {
         dress::make_private(&mut parts.headers);
-        let bare = parts.status.is_informational()
+        // What comes behind it belongs to one connection.
+        let is_upgrade =
+            parts.status == StatusCode::SWITCHING_PROTOCOLS || method == Method::CONNECT;
+        let bare = is_upgrade
+            || parts.status.is_informational()
             || matches!(
                 parts.status,
                 StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
             );
         let is_whole = method != Method::HEAD;
+        let is_safe = method.is_safe();
+        // Who asks again may not be able to read it, and can have it made anew.
+        let is_encoded = is_safe && parts.headers.contains_key(header::CONTENT_ENCODING);
         Self {
             parts,
             version,
-            is_safe: method.is_safe(),
+            is_safe,
             has_body: is_whole && !bare,
-            is_whole,
+            can_be_kept: is_whole && !is_upgrade && !is_encoded,
             most_kept: policy.till.limits.answer,
             now: policy.till.now(),
         }
@@ -174,16 +182,23 @@ impl Goods {
         handover: Handover,
         receipt: &Receipt,
     ) -> Response<ResponseBody<RB>> {
-        let length = body.size_hint().exact();
-        let fits =
-            usize::try_from(body.size_hint().lower()).is_ok_and(|least| least <= self.most_kept);
-        let copy = (self.is_whole && fits).then(|| Copy::new(self.head(), self.most_kept));
+        // A server that was told the length takes no more than that, and does not ask for the end.
+        let length = body.size_hint().exact().or_else(|| self.said_length());
+        let least = length.unwrap_or_else(|| body.size_hint().lower());
+        let fits = usize::try_from(least).is_ok_and(|least| least <= self.most_kept);
+        let copy = (self.can_be_kept && fits).then(|| Copy::new(self.head(), self.most_kept));
         let has_body = self.has_body;
         let watch = Box::new(Watch::new(handover, length, copy));
         Response::from_parts(
             self.into_parts(receipt),
             ResponseBody::sold(body, watch, has_body),
         )
+    }
+
+    /// How long the handler says that its answer is.
+    fn said_length(&self) -> Option<u64> {
+        let said = self.parts.headers.get(header::CONTENT_LENGTH)?;
+        said.to_str().ok()?.parse().ok()
     }
 
     fn into_parts(self, receipt: &Receipt) -> response::Parts {

@@ -76,7 +76,7 @@ pub struct Builder<L = GateLayer> {
     observer: Box<dyn Observer>,
     limits: Limits,
     most_in_flight: usize,
-    most_per_payer: Option<usize>,
+    most_per_payer: usize,
     most_waiters: Option<usize>,
     declared: Vec<&'static Declaration>,
     /// Whether variables were read, so that they are named where something is missing.
@@ -102,7 +102,7 @@ impl<L: From<GateLayer>> Builder<L> {
             observer: Box::new(|_: &Event<'_>| {}),
             limits: Limits::default(),
             most_in_flight: 1024,
-            most_per_payer: None,
+            most_per_payer: 256,
             most_waiters: None,
             declared: Vec::new(),
             has_read_variables: false,
@@ -259,10 +259,10 @@ impl<L: From<GateLayer>> Builder<L> {
         self
     }
 
-    /// How many paid requests of one payer are on their way at once: any number unless said otherwise. More are answered
-    /// 429.
+    /// How many paid requests of one payer are on their way at once: 256 unless said otherwise, so that nobody takes all
+    /// places with one wallet. More are answered 429. A request counts from when its payment is known to be the payer's.
     pub const fn most_in_flight_per_payer(mut self, most: usize) -> Self {
-        self.most_per_payer = Some(most);
+        self.most_per_payer = most;
         self
     }
 
@@ -500,7 +500,7 @@ impl<L: From<GateLayer>> Builder<L> {
                 "requests in flight: not between 1 and {MOST_IN_FLIGHT}"
             ));
         }
-        if self.most_per_payer == Some(0) {
+        if self.most_per_payer == 0 {
             problems.push("requests in flight of one payer: at least 1".to_owned());
         }
         if self.limits.header < SHORTEST_HEADER {

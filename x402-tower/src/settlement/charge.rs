@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::checkout::{Budgets, Claim, Good, Policy, Seat, Verified};
+use crate::checkout::{Budgets, Claim, Good, Policy, Verified};
 use crate::ledger::{BodyDigest, Intent, KeptAnswer, Parked, Token};
 use crate::money::Money;
 use crate::scheme::{Authorization, Scheme};
@@ -33,21 +33,20 @@ pub(crate) struct Answered {
 }
 
 impl Charge {
-    /// To be made once this claim has been verified. With the seat that is to be kept until it is over.
+    /// To be made once this claim has been verified.
     pub(crate) fn new(
         policy: &Policy,
         _: Verified,
         claim: Claim,
         good: Box<Good>,
         answered: Option<Answered>,
-    ) -> (Self, Seat) {
+    ) -> Self {
         let Good {
             identified,
             offer,
             call,
             amount,
             usable_until,
-            seat,
             ..
         } = *good;
         let Authorization {
@@ -73,7 +72,7 @@ impl Charge {
             parked.body = body;
             parked.answer = answer;
         }
-        let charge = Self {
+        Self {
             token: claim.into_token(),
             job: Job {
                 scheme: identified.scheme,
@@ -81,8 +80,7 @@ impl Charge {
                 parked: Arc::new(parked),
             },
             budgets: policy.budgets,
-        };
-        (charge, seat)
+        }
     }
 }
 

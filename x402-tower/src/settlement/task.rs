@@ -9,8 +9,8 @@ use super::ask::Found;
 use super::attempt::Attempt;
 use super::charge::{Answered, Charge};
 use crate::checkout::{
-    self, Admission, Handover, LastWord, Paid, Paying, Refusal, Reply, Sale, Settle, can_settle,
-    failed_receipt, open_receipt,
+    self, Admission, Handover, LastWord, Paid, Paying, Refusal, Reply, Room, Sale, Settle,
+    can_settle, failed_receipt, open_receipt,
 };
 use crate::facilitator::{Open, Reason};
 use crate::ledger::{Delivery, Fenced, Ledger as _, Receipt, Release, Token};
@@ -24,6 +24,7 @@ use crate::till::{Limits, Till};
 pub(crate) struct Charged {
     receipt: Receipt,
     handover: Handover,
+    room: Room,
 }
 
 impl Charged {
@@ -50,18 +51,25 @@ pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
         verified,
         claim,
         payment: _,
+        seat,
     } = sale;
     let till = Arc::clone(&paying.asked.policy.till);
     let terms = Arc::clone(&good.terms);
     let token = claim.token();
-    let (charge, seat) = Charge::new(&paying.asked.policy, verified, claim, good, answered);
+    let charge = Charge::new(&paying.asked.policy, verified, claim, good, answered);
     let task = till.tasks.begin();
     // Before anybody can leave: whoever has left attends to nothing any more, however far it has come.
     till.attendance
         .begin_to_settle(token, till.now() + lease(&till.limits));
     let settling = async move {
         let refusal = match run(&paying.asked.policy.till, charge).await {
-            Ok(charged) => return Ok(charged),
+            Ok((receipt, handover)) => {
+                return Ok(Charged {
+                    receipt,
+                    handover,
+                    room: (paying.permit, Some(seat)),
+                });
+            }
             Err(refusal) => refusal,
         };
         drop((paying.permit, seat, task));
@@ -89,7 +97,11 @@ async fn settle_first(sale: Sale) -> Admission {
     let method = sale.paying.asked.method.clone();
     let payment = sale.payment.clone();
     match settle(sale, None).await {
-        Ok(Charged { receipt, handover }) => {
+        Ok(Charged {
+            receipt,
+            handover,
+            room,
+        }) => {
             let payment = payment.with_receipt(receipt.clone());
             Admission::Deliver(Box::new(Paid {
                 policy,
@@ -97,6 +109,7 @@ async fn settle_first(sale: Sale) -> Admission {
                 payment,
                 receipt,
                 handover,
+                room,
             }))
         }
         Err(reply) => Admission::Reply(reply),
@@ -155,7 +168,7 @@ impl fmt::Debug for Settling {
 }
 
 /// What happens rarely is boxed, so that it takes no room in what happens always.
-async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
+async fn run(till: &Arc<Till>, charge: Charge) -> Result<(Receipt, Handover), Refusal> {
     let lease = lease(&till.limits);
     let lease_ends = till.now() + lease;
     let mut attempt = begin(till, charge, lease).await?;
@@ -166,7 +179,7 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<Charged, Refusal> {
         match attempt.ask().await {
             Found::Settled(receipt) => {
                 return match attempt.commit(&receipt, Delivery::Running).await {
-                    Some(handover) => Ok(Charged { receipt, handover }),
+                    Some(handover) => Ok((receipt, handover)),
                     None => Err(Refusal::InFlight),
                 };
             }
