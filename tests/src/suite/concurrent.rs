@@ -1,12 +1,18 @@
 //! One payment, many requests at once.
 
-use futures_util::future::join_all;
-use http::{Method, Response, StatusCode};
-use http_body_util::BodyExt as _;
-use x402_tower::proto::header::PAYMENT_REQUIRED;
+use std::time::Duration;
 
-use crate::buyer::{get, paying, paying_v1, request};
-use crate::{Answer, App, Connection, Kitchen, Shop, Verb, body, handler};
+use futures_util::future::join_all;
+use http::{HeaderValue, Method, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use x402_tower::facilitator::Endpoint;
+use x402_tower::local::Fault;
+use x402_tower::proto::header::PAYMENT_REQUIRED;
+use x402_tower::{Settle, X402};
+
+use crate::buyer::{encode, get, paying, paying_v1, request};
+use crate::shop::goods;
+use crate::{Answer, App, Challenge, Connection, Kitchen, Shop, Verb, body, handler};
 
 /// Twenty requests with one payment are one run, one charge, and one answer.
 pub async fn twenty_are_one<A: App>() {
@@ -314,7 +320,8 @@ pub async fn flights_are_bounded<A: App>() {
     );
     assert!(third.header(http::header::RETRY_AFTER).is_some());
     assert_eq!(third.header(PAYMENT_REQUIRED), None);
-    assert_eq!(shop.facilitator.calls().verify, 2);
+    // Whose payment it is has to be known to be counted, and for nobody is more done than that.
+    assert_eq!(shop.facilitator.calls().verify, 3);
     // Asking what it costs is always possible.
     assert_eq!(
         shop.send(get("/goods")).await.status,
@@ -326,4 +333,105 @@ pub async fn flights_are_bounded<A: App>() {
     assert_eq!(second.await.unwrap().status, StatusCode::OK);
     assert_eq!(shop.buy(&one, "/goods").await.status, StatusCode::OK);
     shop.assert_charges(3);
+}
+
+/// So are requests that are paid before they are served, and no server stops before they are.
+pub async fn flights_are_bounded_when_they_are_paid_before<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let before = |x402: &X402| x402.route("$0.01").settle(Settle::Before);
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_in_flight(2).most_in_flight_per_payer(1))
+        .sell("/goods", before, kitchen.handler())
+        .open::<A>()
+        .await;
+    let (one, two) = (shop.buyer(1), shop.buyer(2));
+    let mut served = Vec::new();
+    for (i, (buyer, status)) in [
+        (&one, StatusCode::TOO_MANY_REQUESTS),
+        (&two, StatusCode::SERVICE_UNAVAILABLE),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let payment = shop.pay(buyer, "/goods").await;
+        let ask = paying(get("/goods"), &payment);
+        served.push(tokio::spawn(crate::send(shop.address(), ask)));
+        kitchen.wait_started(i + 1).await;
+        let answer = shop.buy(&one, "/goods").await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    shop.assert_charges(2);
+    let x402 = shop.x402.clone();
+    let draining = tokio::spawn(async move { x402.drain(Duration::from_secs(60)).await });
+    shop.clock.sleeper_for(Duration::from_secs(60)).await;
+    assert!(!draining.is_finished());
+    kitchen.finish(2);
+    for answer in served {
+        assert_eq!(answer.await.unwrap().status, StatusCode::OK);
+    }
+    assert!(draining.await.unwrap().is_clean());
+}
+
+/// Who only names a payer takes no place of theirs.
+pub async fn places_are_for_those_who_have_signed<A: App>() {
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_in_flight_per_payer(1))
+        .sell("/goods", |x402| x402.route("$0.01"), goods())
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let mut forged = buyer.payment(&shop.challenge("/goods").await);
+    forged["payload"]["signature"] = format!("0x{}1b", "5a".repeat(64)).into();
+    shop.facilitator.on(Endpoint::Verify, [Fault::Hang]);
+    let ask = paying(get("/goods"), &encode(&forged));
+    let connection = Connection::open(shop.address(), &ask).await;
+    shop.ledger.wait_for(Verb::Claim, 1).await;
+    assert_eq!(shop.buy(&buyer, "/goods").await.status, StatusCode::OK);
+    connection.hang_up();
+}
+
+/// Who cannot be charged any more, because the handler waits for too long, takes no place either.
+pub async fn places_are_for_those_who_can_be_charged<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_in_flight(1))
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let sending = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
+    kitchen.wait_started(1).await;
+    // As long as there is time to settle, and a bit.
+    let useful = Duration::from_secs(265);
+    shop.clock.sleeper_for(useful).await;
+    shop.clock.advance(useful);
+    let late = sending.await.unwrap();
+    assert_eq!(late.status, StatusCode::PAYMENT_REQUIRED);
+    assert_eq!(
+        Challenge::of(&late).error(),
+        "invalid_exact_evm_payload_authorization_valid_before"
+    );
+    kitchen.wait_dropped(1).await;
+    shop.ledger.wait_for(Verb::Abort, 1).await;
+    kitchen.finish(1);
+    let answer = shop.buy(&shop.buyer(2), "/goods").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    shop.assert_charges(1);
+}
+
+/// What is no payment is told so before anybody waits for a body.
+pub async fn bodies_are_read_for_payments_only<A: App>() {
+    let shop = Shop::builder()
+        .sell("/bound", |x402| x402.route("$0.01").bind_body(8), goods())
+        .open::<A>()
+        .await;
+    let mut ask = paying(
+        request(Method::POST, "/bound", ""),
+        &HeaderValue::from_static("bm8gcGF5bWVudA=="),
+    );
+    let length = HeaderValue::from_static("8");
+    ask.headers_mut().insert("content-length", length);
+    let mut connection = Connection::open(shop.address(), &ask).await;
+    let head = connection.read_head().await;
+    assert!(head.starts_with("HTTP/1.1 400"), "{head}");
 }

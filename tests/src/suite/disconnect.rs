@@ -14,7 +14,7 @@ use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
 
 use crate::buyer::{get, paying, request};
-use crate::{App, Connection, Kitchen, Shop, TestBody, Verb, handler, pieces};
+use crate::{App, Connection, Kitchen, Shop, TestBody, Verb, body, handler, pieces};
 
 /// Nothing has happened yet, so the payment is as good as before.
 pub async fn while_the_payment_is_verified<A: App>() {
@@ -248,6 +248,25 @@ pub async fn while_waiting_for_another<A: App>() {
     kitchen.finish(1);
     assert_eq!(first.await.unwrap().status, StatusCode::OK);
     assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
+}
+
+/// What a server was given is not what a buyer has got, however large the pieces are.
+pub async fn before_the_end_of_one_large_piece<A: App>() {
+    static LARGE: [u8; 32 << 20] = [b'x'; 32 << 20];
+    let large = handler(|_| async { Ok(Response::new(body(Bytes::from_static(&LARGE)))) });
+    let shop = Shop::builder()
+        .sell("/large", |x402| x402.route("$0.01"), large)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/large").await;
+    let mut connection = Connection::open(shop.address(), &paying(get("/large"), &payment)).await;
+    connection.read(64 << 10).await;
+    connection.hang_up();
+    shop.ledger.wait_for(Verb::Undelivered, 1).await;
+    let answer = shop.buy(&buyer, "/large").await;
+    assert_eq!(answer.body.len(), LARGE.len(), "{:?}", answer.status);
     shop.assert_charges(1);
 }
 

@@ -72,6 +72,10 @@ macro_rules! behaviours {
                 the_same_leave_room_for_others,
                 slow_bodies_are_in_nobodys_way,
                 flights_are_bounded,
+                flights_are_bounded_when_they_are_paid_before,
+                places_are_for_those_who_have_signed,
+                places_are_for_those_who_can_be_charged,
+                bodies_are_read_for_payments_only,
             ];
             repeat: [
                 gets_the_kept_answer,
@@ -84,6 +88,9 @@ macro_rules! behaviours {
                 can_be_paid_without_a_reference,
                 is_for_the_same_body,
                 is_for_the_same_headers,
+                is_for_as_many_headers,
+                stays_delivered,
+                is_encoded_anew,
                 gets_the_whole_answer_after_its_head,
                 does_not_ask_for_the_price,
                 honours_a_price_that_was_told,
@@ -110,6 +117,7 @@ macro_rules! behaviours {
                 while_the_answer_is_read,
                 or_answers_that_break_off,
                 before_the_end_of_a_large_answer,
+                before_the_end_of_one_large_piece,
                 while_the_ledger_answers,
                 while_waiting_for_another,
             ];
@@ -170,6 +178,7 @@ macro_rules! behaviours {
                 begins_right_after_settlement,
                 begins_with_nothing_before_settlement,
                 is_kept_while_it_is_small,
+                ends_where_it_says,
                 cannot_be_an_upgraded_connection_by_http_2,
                 can_be_an_upgraded_connection,
             ];

@@ -1,7 +1,8 @@
 //! What a paid request gets.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use base64::Engine as _;
 use http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, LOCATION};
@@ -17,6 +18,7 @@ use x402_tower::price::Accept;
 use x402_tower::proto::header::{
     PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, X_PAYMENT, X_PAYMENT_RESPONSE,
 };
+use x402_tower::testing::ManualClock;
 use x402_tower::{Payment, Settle, X402};
 
 use crate::buyer::{encode, get, paying, paying_v1, request};
@@ -546,11 +548,21 @@ pub async fn gives_nothing_out_if_refused<A: App>() {
 
 /// A payment that is known to be too short to be served and settled is not begun with.
 pub async fn wants_time_to_serve_and_settle<A: App>() {
-    let kitchen = Kitchen::waiting();
-    let shop = Shop::with::<A>(&kitchen).await;
+    let kitchen = Kitchen::open();
+    let clock = Arc::new(OnceLock::<Arc<ManualClock>>::new());
+    let slow = Arc::clone(&clock);
+    let cook = move |_, _| {
+        slow.get().unwrap().advance(Duration::from_secs(265));
+        Ok(Response::new(body("late")))
+    };
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.cook(cook))
+        .open::<A>()
+        .await;
+    clock.set(Arc::clone(&shop.clock)).unwrap();
     let buyer = shop.buyer(1);
     let payment = shop.pay(&buyer, "/goods").await;
-    shop.clock.advance(std::time::Duration::from_secs(235));
+    shop.clock.advance(Duration::from_secs(235));
     let answer = shop.send(paying(get("/goods"), &payment)).await;
     assert_eq!(
         Challenge::of(&answer).error(),
@@ -559,12 +571,7 @@ pub async fn wants_time_to_serve_and_settle<A: App>() {
     assert_eq!((kitchen.started(), shop.facilitator.calls().verify), (0, 0));
 
     // A handler that takes too long has worked for nothing.
-    let payment = shop.pay(&buyer, "/goods").await;
-    let serving = tokio::spawn(crate::send(shop.address(), paying(get("/goods"), &payment)));
-    kitchen.wait_started(1).await;
-    shop.clock.advance(std::time::Duration::from_secs(265));
-    kitchen.finish(1);
-    let answer = serving.await.unwrap();
+    let answer = shop.buy(&buyer, "/goods").await;
     assert_eq!(
         Challenge::of(&answer).error(),
         "invalid_exact_evm_payload_authorization_valid_before"

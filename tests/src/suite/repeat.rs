@@ -1,11 +1,15 @@
 //! A payment that comes again.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::header::{AGE, CONTENT_LENGTH, COOKIE, HOST, SET_COOKIE, TRANSFER_ENCODING};
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::header::{
+    ACCEPT_ENCODING, AGE, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, HOST, IF_NONE_MATCH,
+    SET_COOKIE, TRANSFER_ENCODING,
+};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::json;
 use x402_tower::cors::REPLAYED;
 use x402_tower::facilitator::Endpoint;
@@ -14,7 +18,7 @@ use x402_tower::price::RequestHead;
 use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::buyer::{encode, get, paying, request};
-use crate::{App, Challenge, Kitchen, Shop, Verb, body, handler};
+use crate::{App, Challenge, Connection, Kitchen, Shop, TestBody, Verb, body, handler, pieces};
 
 /// A payment that is good for longer than usual is remembered for longer, however it was settled.
 pub async fn is_known_as_long_as_it_could_be_used<A: App>() {
@@ -87,6 +91,132 @@ pub async fn is_for_the_same_headers<A: App>() {
     assert_eq!(again.header(REPLAYED), Some("true"));
     assert_eq!(kitchen.started(), 1);
     shop.assert_charges(1);
+}
+
+/// A value is no name of another header, whatever lines it stands in.
+pub async fn is_for_as_many_headers<A: App>() {
+    let kitchen = Kitchen::open();
+    let size = HeaderName::from_static("x-size");
+    let by_size = |head: RequestHead| async move {
+        let size = head.headers().get("x-size").cloned();
+        let is_large = size.is_some_and(|size| size == "large");
+        Ok::<_, Infallible>(if is_large { "$1" } else { "$0.01" })
+    };
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            move |x402| x402.route_with(by_size).distinguish_by(size),
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let ask = |headers: &[(&'static str, &'static str)]| {
+        let mut request = get("/goods");
+        for (name, value) in headers {
+            let value = HeaderValue::from_static(value);
+            request.headers_mut().append(*name, value);
+        }
+        request
+    };
+    let own = ("authorization", "Bearer a");
+    let small = [own, ("authorization", "x-size"), ("authorization", "large")];
+    let large = [own, ("x-size", "large")];
+    let buyer = shop.buyer(1);
+    let told = Challenge::of(&shop.send(ask(&small)).await);
+    let payment = buyer.pay(&told);
+    let answer = shop.send(paying(ask(&large), &payment)).await;
+    assert_eq!(answer.status, StatusCode::PAYMENT_REQUIRED, "{answer:?}");
+    shop.assert_charges(0);
+    let answer = shop.send(paying(ask(&small), &payment)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    let answer = shop.send(paying(ask(&large), &payment)).await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::CONFLICT, "payment_for_other_request")
+    );
+    assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
+}
+
+/// Who has got it has got it, whatever becomes of it when it is given once more.
+pub async fn stays_delivered<A: App>() {
+    let kitchen = Kitchen::open();
+    let cook = |_, request: Request<TestBody>| {
+        let mut response = Response::new(pieces(8 << 20, true));
+        if request.headers().contains_key(IF_NONE_MATCH) {
+            response = Response::new(body(""));
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        }
+        Ok(response)
+    };
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.cook(cook))
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let ask = || paying(get("/goods"), &payment);
+    assert_eq!(shop.send(ask()).await.body.len(), 8 << 20);
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+
+    let mut unchanged = ask();
+    let any = HeaderValue::from_static("*");
+    unchanged.headers_mut().insert(IF_NONE_MATCH, any);
+    let answer = shop.send(unchanged).await;
+    assert_eq!(answer.status, StatusCode::NOT_MODIFIED);
+    shop.ledger.wait_for(Verb::Undelivered, 1).await;
+    let mut connection = Connection::open(shop.address(), &ask()).await;
+    connection.read(10_000).await;
+    connection.hang_up();
+    shop.ledger.wait_for(Verb::Undelivered, 2).await;
+
+    for times in 2..=4 {
+        let answer = shop.buy(&buyer, "/goods").await;
+        assert_eq!(answer.body.len(), 8 << 20, "{:?}", answer.status);
+        shop.ledger.wait_for(Verb::Delivered, times).await;
+        shop.assert_charges(times);
+    }
+    shop.sleep_long().await;
+    assert!(!shop.events().contains(&"owed refund"));
+}
+
+/// What was encoded for one client is not given to another that may not be able to read it.
+pub async fn is_encoded_anew<A: App>() {
+    let kitchen = Kitchen::open();
+    let cook = |run, request: Request<TestBody>| {
+        let mut response = Response::new(body(format!("run {run}")));
+        if request.headers().contains_key(ACCEPT_ENCODING) {
+            let encoding = HeaderValue::from_static("gzip");
+            response.headers_mut().insert(CONTENT_ENCODING, encoding);
+        }
+        Ok(response)
+    };
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.cook(cook))
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    for (method, runs) in [(Method::GET, 2), (Method::POST, 1)] {
+        kitchen.begin_again();
+        let delivered = shop.ledger.count(Verb::Delivered);
+        let payment = shop.pay(&buyer, "/goods").await;
+        let ask = || paying(request(method.clone(), "/goods", ""), &payment);
+        let mut encoded = ask();
+        let gzip = HeaderValue::from_static("gzip");
+        encoded.headers_mut().insert(ACCEPT_ENCODING, gzip);
+        let first = shop.send(encoded).await;
+        assert_eq!(first.header(CONTENT_ENCODING), Some("gzip"));
+        shop.ledger.wait_for(Verb::Delivered, delivered + 1).await;
+        let again = shop.send(ask()).await;
+        assert_eq!(again.text(), format!("run {runs}"));
+        // What must not be done twice is given as it is.
+        let is_encoded = again.header(CONTENT_ENCODING).is_some();
+        assert_eq!(is_encoded, method == Method::POST);
+        if runs == 2 {
+            shop.ledger.wait_for(Verb::Delivered, delivered + 2).await;
+        }
+    }
+    shop.assert_charges(2);
 }
 
 /// What HEAD was told is not all that GET has a right to.

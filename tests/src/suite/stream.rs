@@ -6,12 +6,13 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use tokio::sync::mpsc;
+use x402_tower::cors::REPLAYED;
 use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
 use x402_tower::proto::header::PAYMENT_RESPONSE;
 
 use crate::buyer::{get, paying, request};
-use crate::{App, BoxError, Connection, Handler, Shop, Verb, body, handler};
+use crate::{App, BoxError, Connection, Handler, Shop, Verb, body, handler, pieces};
 
 /// A handler whose answer is what is sent through a channel.
 fn telling() -> (mpsc::UnboundedSender<Bytes>, Handler) {
@@ -138,6 +139,35 @@ pub async fn is_kept_while_it_is_small<A: App>() {
     shop.assert_charges(2);
 }
 
+/// What has come as far as was said has come whole, and servers ask for no more.
+pub async fn ends_where_it_says<A: App>() {
+    const LENGTH: usize = 200_000;
+    let long = handler(|_| async {
+        let mut response = Response::new(pieces(LENGTH, false));
+        let length = HeaderValue::from(LENGTH);
+        response.headers_mut().insert("content-length", length);
+        Ok(response)
+    });
+    let shop = Shop::builder()
+        .sell("/long", |x402| x402.route("$0.01"), long)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    for times in 1..=5 {
+        let method = if times == 5 {
+            Method::POST
+        } else {
+            Method::GET
+        };
+        let payment = shop.pay(&buyer, "/long").await;
+        let ask = paying(request(method, "/long", ""), &payment);
+        let answer = shop.send(ask).await;
+        assert_eq!(answer.body.len(), LENGTH, "{:?}", answer.status);
+        shop.ledger.wait_for(Verb::Delivered, times).await;
+        shop.assert_charges(times);
+    }
+}
+
 /// HTTP/2 has no upgrades, so whoever is given one has nothing, and pays nothing.
 pub async fn cannot_be_an_upgraded_connection_by_http_2<A: App>() {
     let upgrade = handler(|_| async {
@@ -199,4 +229,16 @@ pub async fn can_be_an_upgraded_connection<A: App>() {
     connection.write(b"ping").await;
     let text = String::from_utf8_lossy(connection.read(head.len() + 4).await).into_owned();
     assert!(text.ends_with("ping"), "{text}");
+    drop(connection);
+
+    // Whoever has lost it gets another, and not the head of the first with nothing behind it.
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    let mut connection = Connection::open(shop.address(), &ask).await;
+    let head = connection.read_head().await.to_lowercase();
+    assert!(head.starts_with("http/1.1 101"), "{head}");
+    assert!(!head.contains(&format!("\n{REPLAYED}:")), "{head}");
+    connection.write(b"pong").await;
+    let text = String::from_utf8_lossy(connection.read(head.len() + 4).await).into_owned();
+    assert!(text.ends_with("pong"), "{text}");
+    shop.assert_charges(1);
 }

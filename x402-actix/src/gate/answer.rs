@@ -58,6 +58,7 @@ pub(super) fn ours(response: Response<impl MessageBody + 'static>) -> HttpRespon
 fn dressed<B>(mut head: HttpResponse<B>, response: Response<BoxBody>) -> HttpResponse {
     let status = old::StatusCode::from_u16(response.status().as_u16());
     *head.status_mut() = status.unwrap_or(old::StatusCode::INTERNAL_SERVER_ERROR);
-    replace(head.headers_mut(), response.headers());
+    let size = response.body().size();
+    replace(head.headers_mut(), response.headers(), size);
     head.set_body(response.into_body())
 }

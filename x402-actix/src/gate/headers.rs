@@ -1,7 +1,8 @@
 //! Headers in the types of the other side.
 
+use actix_web::body::BodySize;
 use actix_web::http::header as old;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, header};
 
 /// Knows by sight what gates and handlers say again and again. `http` 0.2 reads everything else letter by letter, which is
 /// most of what an answer costs, and values that are no constants are counted and freed.
@@ -49,10 +50,13 @@ pub(super) fn translated(headers: &old::HeaderMap, more: usize) -> http::HeaderM
     translated
 }
 
-/// Puts headers of the engine in the place of all that are there.
-pub(super) fn replace(headers: &mut old::HeaderMap, new: &http::HeaderMap) {
+/// Puts headers of the engine in the place of all that are there, but for the length of a body that says it itself.
+pub(super) fn replace(headers: &mut old::HeaderMap, new: &http::HeaderMap, body: BodySize) {
     headers.clear();
     for (name, value) in new {
+        if body != BodySize::Stream && *name == header::CONTENT_LENGTH {
+            continue;
+        }
         if let (Some(name), Some(value)) = (old_name(name), value!(old::HeaderValue, value)) {
             headers.append(name, value);
         }

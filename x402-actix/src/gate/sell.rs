@@ -69,7 +69,8 @@ where
         let response = visit.go_on(unread, inside).await?;
         let (from, rest) = match answered.take() {
             Some((from, rest)) => (from, Some(rest)),
-            None => (Ok(waiting.take().ok_or_else(lost)?), None),
+            // A handler that was stopped has taken its request along.
+            None => (waiting.take().ok_or_else(lost), None),
         };
         let answer = pack(response, rest);
         match from {
