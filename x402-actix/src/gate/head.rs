@@ -8,7 +8,7 @@ use x402_tower::price::{Head, Headers};
 use x402_tower::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
 
 use super::headers::{old_name, translated};
-use crate::brought::Brought;
+use crate::brought::{Brought, brings};
 
 /// Lends a gate the head of a request. The payment is in its headers, unless it has been taken out of them.
 pub(crate) fn look(
@@ -20,7 +20,11 @@ pub(crate) fn look(
     let uri = request.uri();
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let headers = request.headers();
-    let lent = Lent { headers, brought };
+    let lent = Lent {
+        headers,
+        brought,
+        brings: brought.is_none() && brings(headers),
+    };
     // HTTP/2 says it here instead of in `Host`.
     let authority = uri.authority().map(|authority| authority.as_str());
     let head = Head::new(request.method().as_str(), target, &lent)
@@ -37,6 +41,8 @@ pub(crate) fn look(
 struct Lent<'a> {
     headers: &'a HeaderMap,
     brought: Option<&'a Brought>,
+    /// Whether there is a payment in the headers.
+    brings: bool,
 }
 
 impl Headers for Lent<'_> {
@@ -44,6 +50,7 @@ impl Headers for Lent<'_> {
         let value = match self.brought {
             Some(brought) if *name == PAYMENT_SIGNATURE => brought.v2.get(n)?.as_ref(),
             Some(brought) if *name == X_PAYMENT => brought.v1.get(n)?.as_ref(),
+            None if !self.brings && (*name == PAYMENT_SIGNATURE || *name == X_PAYMENT) => None,
             _ => self.headers.get_all(old_name(name)?).nth(n),
         };
         value.map(|value| value.as_bytes())

@@ -19,7 +19,7 @@ use super::payer::Payer;
 use super::payment::{Facts, Payment};
 use super::policy::{Policy, Pricing};
 use super::refusal::Refusal;
-use super::reply::{Reply, reply};
+use super::reply::{Reply, reply, wants_challenge};
 use super::tender::{self, Tender};
 use super::verify::{Verified, verify};
 use super::{call, matching, quoted, window};
@@ -42,8 +42,7 @@ pub(crate) struct Paying {
     /// Who asks for what, but for the payer.
     pub(crate) request: Hasher,
     pub(crate) body: Body,
-    /// Its room among those on their way, or among those whose bodies are read.
-    pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) room: Room,
 }
 
 impl Paying {
@@ -83,7 +82,8 @@ impl Paying {
         room: impl FnOnce(&Flights) -> Result<OwnedSemaphorePermit, Refusal>,
     ) -> Result<(), Box<Reply>> {
         let permit = room(&self.asked.policy.till.flights);
-        self.permit = permit.map_err(|refusal| Box::new(reply(&refusal, Some(self.version))))?;
+        self.room.permit =
+            permit.map_err(|refusal| Box::new(reply(&refusal, Some(self.version))))?;
         Ok(())
     }
 
@@ -138,7 +138,6 @@ pub(crate) struct Sale {
     pub(crate) verified: Verified,
     pub(crate) claim: Claim,
     pub(crate) payment: Payment,
-    pub(crate) seat: Seat,
 }
 
 impl Sale {
@@ -201,6 +200,9 @@ pub(crate) async fn admit(paying: Box<Paying>) -> Admission {
         Ok(Step::CompareBody(first)) => return Admission::CompareBody(first, paying),
         Err(refusal) => refusal,
     };
+    if !wants_challenge(&refusal) {
+        return Admission::Reply(Box::new(reply(&refusal, Some(paying.version))));
+    }
     // What happens rarely is boxed, so that it takes no room in what happens always.
     let reply = Box::pin(paying.asked.refuse(refusal, terms.as_ref())).await;
     Admission::Reply(Box::new(reply))
@@ -367,14 +369,14 @@ pub(super) struct Served {
 }
 
 impl Served {
-    fn sale(self, paying: Box<Paying>) -> Sale {
+    fn sale(self, mut paying: Box<Paying>) -> Sale {
+        paying.room.seat = Some(self.seat);
         Sale {
             paying,
             good: self.good,
             verified: self.verified,
             claim: self.claim,
             payment: self.payment,
-            seat: self.seat,
         }
     }
 }
@@ -394,7 +396,7 @@ impl Delivered {
             payment: self.payment,
             receipt: self.receipt,
             handover: self.handover,
-            room: (paying.permit, None),
+            room: paying.room,
         }
     }
 }

@@ -121,7 +121,7 @@ pub(crate) fn arrive(
                 } else {
                     Body::There(Vec::new())
                 },
-                permit,
+                room: permit.into(),
             }))
         }
     }
@@ -181,8 +181,7 @@ fn server<'a>(policy: &'a Policy, host: Option<&'a str>) -> &'a str {
 }
 
 fn header_part(request: &mut Hasher, head: &Head<'_>, name: &HeaderName) {
-    let count = head.header_values(name).count();
-    if count == 0 {
+    if head.header(name).is_none() {
         return;
     }
     request.part(name.as_str().as_bytes());
@@ -193,7 +192,7 @@ fn header_part(request: &mut Hasher, head: &Head<'_>, name: &HeaderName) {
         request.part(&cookies.join(&b"; "[..]));
     } else {
         // Or the last of them could be taken for the name of the next header, and its value.
-        request.part(&count.to_be_bytes());
+        request.part(&head.header_values(name).count().to_be_bytes());
         values.for_each(|value| request.part(value));
     }
 }

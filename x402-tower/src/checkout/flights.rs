@@ -11,8 +11,20 @@ use crate::money::Address;
 use crate::scheme::Key;
 use crate::spread::SpreadMap;
 
-/// What a request takes up as long as it is on its way: of everybody's room, and of its payer's.
-pub(crate) type Room = (OwnedSemaphorePermit, Option<Seat>);
+/// What a request takes up as long as it is on its way.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// Of everybody's, or of what there is for bodies that are read first.
+    pub(super) permit: OwnedSemaphorePermit,
+    /// Of its payer's, when it is known who that is.
+    pub(super) seat: Option<Seat>,
+}
+
+impl From<OwnedSemaphorePermit> for Room {
+    fn from(permit: OwnedSemaphorePermit) -> Self {
+        Self { permit, seat: None }
+    }
+}
 
 /// Who is in flight, and who waits for them.
 #[derive(Debug)]

@@ -118,9 +118,8 @@ where
     }
 
     /// Gives answers of ours without a body, for servers that do not leave it out by themselves.
-    pub(super) fn bare(mut self, bare: bool) -> Self {
+    pub(super) const fn go_bare(&mut self, bare: bool) {
         self.bare = bare;
-        self
     }
 }
 

@@ -68,7 +68,7 @@ where
         // Servers leave out the body of an answer to HEAD by HTTP/1, and not by what came after it.
         let bare = request.method() == Method::HEAD && request.version() >= Version::HTTP_2;
         let watched = || request.map(RequestBody::new);
-        let answering = match arrival {
+        let mut answering = match arrival {
             Arrival::Free => ResponseFuture::free(self.inner.call(watched())),
             Arrival::Preflight => ResponseFuture::preflight(self.inner.call(watched())),
             Arrival::Reply(reply) => {
@@ -79,7 +79,8 @@ where
             Arrival::Price(asked) => ResponseFuture::price(self.take_ready(), watched(), asked),
             Arrival::Pay(paying) => ResponseFuture::pay(self.take_ready(), watched(), paying),
         };
-        answering.bare(bare)
+        answering.go_bare(bare);
+        answering
     }
 }
 

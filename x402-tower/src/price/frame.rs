@@ -91,8 +91,20 @@ impl Frame {
         tail.append(&mut value, reference);
         Challenge {
             header: value,
-            demand: (!self.demand.is_empty()).then(|| self.demand.join(&*target).into_bytes()),
+            demand: self.demand(target.as_bytes()),
         }
+    }
+
+    fn demand(&self, target: &[u8]) -> Option<Vec<u8>> {
+        let (first, others) = self.demand.split_first()?;
+        let length = self.demand.iter().map(String::len).sum::<usize>();
+        let mut demand = Vec::with_capacity(length + others.len() * target.len());
+        demand.extend_from_slice(first.as_bytes());
+        for piece in others {
+            demand.extend_from_slice(target);
+            demand.extend_from_slice(piece.as_bytes());
+        }
+        Some(demand)
     }
 
     /// How long the header is for a target of this length.

@@ -57,8 +57,8 @@ impl Seal {
     /// Opens a reference that was made for this `purpose`; nothing if it was not, or not by us.
     pub(crate) fn open(&self, text: &str, purpose: &Purpose<'_>) -> Option<Opened> {
         let raw = base64::decode_url_safe(text.as_bytes().try_into().ok()?)?;
-        let (head, tag) = raw.split_at(8);
-        let expected = self.tag(head, purpose);
+        let (head, tag) = raw.split_first_chunk()?;
+        let expected = self.tag(*head, purpose);
         let difference = tag
             .iter()
             .zip(expected)
@@ -75,21 +75,20 @@ impl Seal {
         })
     }
 
-    fn tag(&self, head: &[u8], purpose: &Purpose<'_>) -> [u8; 10] {
-        let hash = match purpose {
-            Purpose::Challenge => self.challenges.hash(head),
-            Purpose::Quote { request, terms } => {
-                let mut hasher = self.quotes;
-                hasher.write(head);
-                for part in request.iter().chain(terms) {
-                    hasher.write(&(part.len() as u32).to_be_bytes());
-                    hasher.write(part);
-                }
-                hasher.finish128()
-            }
+    fn tag(&self, head: [u8; 8], purpose: &Purpose<'_>) -> [u8; 10] {
+        let mut hasher = match purpose {
+            Purpose::Challenge => self.challenges,
+            Purpose::Quote { .. } => self.quotes,
         };
+        hasher.write_u64(u64::from_le_bytes(head));
+        if let Purpose::Quote { request, terms } = purpose {
+            for part in request.iter().chain(terms) {
+                hasher.write(&(part.len() as u32).to_be_bytes());
+                hasher.write(part);
+            }
+        }
         let mut tag = [0; 10];
-        tag.copy_from_slice(&hash.as_bytes()[..10]);
+        tag.copy_from_slice(&hasher.finish128().as_bytes()[..10]);
         tag
     }
 }
@@ -117,7 +116,7 @@ impl Issue<'_> {
     pub(crate) fn reference(&self, purpose: &Purpose<'_>) -> [u8; REFERENCE_LENGTH] {
         let mut raw = [0; 18];
         raw[..8].copy_from_slice(&self.head);
-        raw[8..].copy_from_slice(&self.seal.tag(&self.head, purpose));
+        raw[8..].copy_from_slice(&self.seal.tag(self.head, purpose));
         base64::encode_url_safe(&raw)
     }
 }

@@ -196,8 +196,9 @@ pub(crate) fn encode_url_safe(bytes: &[u8; 18]) -> [u8; 24] {
     let (groups, _) = text.as_chunks_mut::<4>();
     let (threes, _) = bytes.as_chunks::<3>();
     for (group, [a, b, c]) in groups.iter_mut().zip(threes) {
-        let bits = u32::from_be_bytes([0, *a, *b, *c]);
-        *group = [18, 12, 6, 0].map(|shift| URL_SAFE[(bits >> shift) as usize & 0x3f]);
+        let bits = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        let ([a, b], [c, d]) = (URL_SAFE_PAIRS[bits >> 12], URL_SAFE_PAIRS[bits & 0xfff]);
+        *group = [a, b, c, d];
     }
     text
 }
@@ -213,15 +214,18 @@ pub(crate) fn encode_group([a, b, c]: [u8; 3]) -> [u8; 4] {
 }
 
 /// Two characters for each twelve bits.
-static PAIRS: [[u8; 2]; 1 << 12] = {
+static PAIRS: [[u8; 2]; 1 << 12] = pairs(STANDARD);
+static URL_SAFE_PAIRS: [[u8; 2]; 1 << 12] = pairs(URL_SAFE);
+
+const fn pairs(alphabet: &[u8; 64]) -> [[u8; 2]; 1 << 12] {
     let mut pairs = [[0; 2]; 1 << 12];
     let mut bits = 0;
     while bits < pairs.len() {
-        pairs[bits] = [STANDARD[bits >> 6], STANDARD[bits & 0x3f]];
+        pairs[bits] = [alphabet[bits >> 6], alphabet[bits & 0x3f]];
         bits += 1;
     }
     pairs
-};
+}
 
 #[cfg(test)]
 mod tests {

@@ -51,7 +51,6 @@ pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
         verified,
         claim,
         payment: _,
-        seat,
     } = sale;
     let till = Arc::clone(&paying.asked.policy.till);
     let terms = Arc::clone(&good.terms);
@@ -67,12 +66,12 @@ pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
                 return Ok(Charged {
                     receipt,
                     handover,
-                    room: (paying.permit, Some(seat)),
+                    room: paying.room,
                 });
             }
             Err(refusal) => refusal,
         };
-        drop((paying.permit, seat, task));
+        drop((paying.room, task));
         let refused = Box::pin(paying.asked.refuse(refusal, Some(&terms)));
         Err(Box::new(refused.await))
     };
