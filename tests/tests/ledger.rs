@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use x402_tower::Digest;
 use x402_tower::clock::Clock;
 use x402_tower::facilitator::PaymentCall;
@@ -179,6 +179,59 @@ async fn answers_that_are_kept_later_are_bounded_as_well() {
     for number in 0..20 {
         assert_eq!(has_answer(&ledger, number).await, number >= 10, "{number}");
     }
+}
+
+#[tokio::test]
+async fn answers_that_wait_for_their_money_are_bounded_as_well() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder()
+        .clock(clock.clone())
+        .most_answer_bytes(1000)
+        .build();
+    for number in 0..20 {
+        let token = begin(&ledger, number, &clock).await;
+        for attempts in 0..3 {
+            let mut parked = Parked::new(intent(), clock.now() + MINUTE);
+            parked.answer = Some(answer(100, &clock));
+            parked.attempts = attempts;
+            let parked = ledger.park(&token, &Arc::new(parked)).await;
+            assert_eq!(parked.unwrap(), Fenced::Done);
+        }
+    }
+    for number in 0..20 {
+        let found = ledger.find(&identity(number)).await.unwrap().unwrap();
+        let Standing::Parked(parked) = found.standing else {
+            panic!("{number}: {found:?}")
+        };
+        let has_answer = parked.answer.is_some();
+        assert_eq!(has_answer, number >= 10, "{number}");
+    }
+}
+
+/// What is kept of an answer is as large as it is: headers count, and no piece keeps the whole that it was cut from.
+#[tokio::test]
+async fn answers_take_no_more_room_than_they_count() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder()
+        .clock(clock.clone())
+        .most_answer_bytes(1000)
+        .build();
+    let value = HeaderValue::from_str(&"x".repeat(90)).unwrap();
+    let whole = Bytes::from(vec![0; 1 << 20]);
+    for number in 0..20 {
+        let token = settle(&ledger, number, &clock, None).await;
+        let mut kept = answer(0, &clock);
+        kept.headers = Arc::new([(header::ETAG, value.clone())]);
+        kept.body = whole.slice(7..13);
+        let mut handed = Handed::new(Delivery::Delivered);
+        handed.answer = Some(kept);
+        let delivered = ledger.deliver(&token, &handed).await;
+        assert_eq!(delivered.unwrap(), Fenced::Done);
+    }
+    for number in 0..20 {
+        assert_eq!(has_answer(&ledger, number).await, number >= 10, "{number}");
+    }
+    assert!(whole.is_unique());
 }
 
 #[tokio::test]

@@ -144,7 +144,8 @@ mod tests {
 
     use super::*;
 
-    struct Pieces(VecDeque<&'static [u8]>);
+    /// Pieces, and trailers behind them if there is a name for some.
+    struct Pieces(VecDeque<&'static [u8]>, Option<&'static str>);
 
     impl Body for Pieces {
         type Data = Bytes;
@@ -154,17 +155,18 @@ mod tests {
             mut self: Pin<&mut Self>,
             _: &mut Context<'_>,
         ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            Poll::Ready(
-                self.0
-                    .pop_front()
-                    .map(|piece| Ok(Frame::data(Bytes::from_static(piece)))),
-            )
+            let data = self.0.pop_front().map(Bytes::from_static).map(Frame::data);
+            let trailers = |name| {
+                let name = http::HeaderName::from_static(name);
+                Frame::trailers(HeaderMap::from_iter([(name, 1.into())]))
+            };
+            Poll::Ready(data.or_else(|| self.1.take().map(trailers)).map(Ok))
         }
     }
 
     fn read(pieces: &[&'static [u8]], until: Until) -> ReadBody {
         let mut reading = Reading::new(
-            RequestBody::new(Pieces(pieces.iter().copied().collect())),
+            RequestBody::new(Pieces(pieces.iter().copied().collect(), None)),
             until,
         );
         let mut cx = Context::from_waker(std::task::Waker::noop());
@@ -200,6 +202,29 @@ mod tests {
                 ReadBody::Compared(Compared { first, is_same }),
                 "{pieces:?} {first:?}"
             );
+        }
+    }
+
+    /// In as few pieces as there can be: small ones are much larger than they look.
+    #[test]
+    fn what_was_read_comes_out_again_trailers_and_all() {
+        for until in [Until::End { most: 6 }, Until::Same(first(b"abc", false))] {
+            let pieces = [&b"abc"[..], b"", b"de", b"f"];
+            let body = RequestBody::new(Pieces(pieces.into(), Some("x-sum")));
+            let mut reading = Reading::new(body, until);
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            assert!(reading.poll(&mut cx).is_ready());
+            let mut body = Box::pin(reading.into_body());
+            let (mut data, mut trailers) = (Vec::new(), None);
+            while let Poll::Ready(Some(frame)) = body.as_mut().poll_frame(&mut cx) {
+                match frame.unwrap().into_data() {
+                    Ok(piece) => data.push(piece),
+                    Err(frame) => trailers = frame.into_trailers().ok(),
+                }
+            }
+            assert_eq!(data.concat(), b"abcdef");
+            assert!(matches!(until, Until::Same(_)) || data.len() == 1);
+            assert_eq!(trailers.unwrap()["x-sum"], "1");
         }
     }
 

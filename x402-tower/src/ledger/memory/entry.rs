@@ -239,8 +239,14 @@ impl Entry {
     }
 
     pub(super) fn drop_answer(&mut self) {
-        if let State::Settled(settled) = &mut self.state {
-            settled.set_answer(None);
+        match &mut self.state {
+            State::Settled(settled) => settled.set_answer(None),
+            State::Parked(open) | State::Settling { open, .. } if open.parked.answer.is_some() => {
+                let mut parked = Parked::clone(&open.parked);
+                parked.answer = None;
+                open.parked = Arc::new(parked);
+            }
+            _ => {}
         }
     }
 }

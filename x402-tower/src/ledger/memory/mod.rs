@@ -98,6 +98,9 @@ impl MemoryLedgerBuilder {
 
 const SHARDS: usize = 64;
 
+/// For how long an answer waits for its money at the most: longer than any payment is valid.
+const KEPT_WHILE_PARKED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How often a shard is searched for what has expired.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
@@ -384,11 +387,20 @@ impl Ledger for MemoryLedger {
     }
 
     async fn park(&self, token: &Token, parked: &Arc<Parked>) -> Result<Fenced, LedgerError> {
-        Ok(self.change(token, |entry, change| {
+        let fenced = self.change(token, |entry, change| {
             entry.unpark(change.half, change.parked);
             change.parked.insert((parked.next_attempt, change.half));
             entry.state = State::Parked(Open::new(token.key(), parked));
-        }))
+        });
+        // It may stay there for long; and it is the same answer each time that it is parked again.
+        if fenced == Fenced::Done
+            && parked.attempts == 0
+            && let Some(answer) = &parked.answer
+        {
+            let until = Seconds::after(self.clock.now() + KEPT_WHILE_PARKED);
+            self.keep(token.key(), answer, until);
+        }
+        Ok(fenced)
     }
 
     async fn release(&self, token: &Token, release: Release) -> Result<Fenced, LedgerError> {
