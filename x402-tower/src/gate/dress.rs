@@ -67,10 +67,10 @@ pub(super) fn about_asking(headers: &HeaderMap) -> HeaderMap {
 /// The headers that belong to an answer and not to the connection or the client that it was given to.
 pub(super) fn end_to_end(headers: &HeaderMap) -> Arc<[(HeaderName, HeaderValue)]> {
     let says_more = headers.contains_key(header::CONNECTION);
-    let is_kept = |name: &HeaderName| {
-        !NOT_KEPT.contains(name) && !(says_more && is_named_by_connection(headers, name))
+    let is_left = |name: &HeaderName| {
+        NOT_KEPT.contains(name) || says_more && is_named_by_connection(headers, name)
     };
-    let kept = || headers.iter().filter(|(name, _)| is_kept(name));
+    let kept = || headers.iter().filter(|(name, _)| !is_left(name));
     let mut owned = kept().map(|(name, value)| (name.clone(), value.clone()));
     // A slice of a known length is made in one piece.
     let all = (0..kept().count()).map(|_| match owned.next() {
