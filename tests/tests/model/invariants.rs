@@ -112,6 +112,8 @@ struct Payment {
     /// The runs of which somebody has seen something.
     seen: BTreeSet<usize>,
     unconfirmed: bool,
+    /// Its answer was handed over once: whatever becomes of it later, nothing is owed.
+    delivered: bool,
 }
 
 #[derive(Default)]
@@ -222,6 +224,7 @@ impl Judge<'_> {
                 return false;
             };
             *number != payment
+                && !other.delivered
                 && (older.buyer, older.spot) == (signed.buyer, signed.spot)
                 && order
                     .is_none_or(|order| self.asking(ran_for.unwrap_or(claimed_by)).order == order)
@@ -284,6 +287,7 @@ impl Judge<'_> {
             payment.claimed_at = index;
             payment.charged_since_claim = false;
             payment.told_off = false;
+            payment.delivered = false;
             payment.claims += 1;
         }
         if let (Verb::Release(_), true) = (&verb, self.payments[payment].charged_since_claim) {
@@ -335,10 +339,18 @@ impl Judge<'_> {
                     cut_off: false,
                 }
             }
-            Verb::Deliver(delivery) => Stand::Settled {
-                delivery,
-                cut_off: false,
-            },
+            Verb::Deliver(delivery) => {
+                payment.delivered |= delivery == Delivery::Delivered;
+                let delivery = if payment.delivered {
+                    Delivery::Delivered
+                } else {
+                    delivery
+                };
+                Stand::Settled {
+                    delivery,
+                    cut_off: false,
+                }
+            }
         };
         // Whoever waits for that hears of it.
         for request in 0..self.requests.len() {
