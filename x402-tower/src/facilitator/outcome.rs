@@ -3,7 +3,7 @@ use std::fmt;
 
 use super::FacilitatorError;
 use crate::money::{Address, Amount, Network};
-use crate::proto::{SettleResponse, VerifyResponse};
+use crate::proto::{Object, SettleResponse, VerifyResponse};
 use crate::scheme::{Meaning, Scheme};
 
 /// A reason of the protocol: a machine word, safe to show to anybody.
@@ -220,7 +220,8 @@ impl Settlement {
                 .network
                 .parse::<Network>()
                 .is_ok_and(|network| network == *expected.network);
-        let transaction = !answer.transaction.is_empty() || !expected.scheme.has_transaction();
+        let transaction = is_transaction(&answer.transaction)
+            || answer.transaction.is_empty() && !expected.scheme.has_transaction();
         // Less than was asked for is no harm to the buyer, where the price is only a limit.
         let amount = answer.amount.is_none_or(|amount| {
             amount == expected.amount || amount < expected.amount && expected.scheme.is_metered()
@@ -231,7 +232,7 @@ impl Settlement {
             amount,
             expected.is_payer(answer.payer.as_deref()),
         ) {
-            (true, true, true, true) => return Self::Settled(answer),
+            (true, true, true, true) => return Self::Settled(bounded(answer)),
             (false, ..) => "it settled on another network",
             (_, false, ..) => "it names no transaction",
             (_, _, false, _) => "it charged another amount",
@@ -239,6 +240,27 @@ impl Settlement {
         };
         Self::Unknown(Some(FacilitatorError::unreadable(doubt)))
     }
+}
+
+/// Something that can be looked up, in whatever way its chain writes it.
+fn is_transaction(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A success without what is none of it, and without more beside it than fits a header: it has moved money all the same.
+fn bounded(mut answer: SettleResponse) -> SettleResponse {
+    const MOST: usize = 2 << 10;
+    let is_long =
+        |object: &Object| serde_json::to_string(object).map_or(true, |json| json.len() > MOST);
+    answer.error_reason = None;
+    answer.error_message = None;
+    if !answer.rest.is_empty() && is_long(&answer.rest) {
+        answer.rest = Object::new();
+    }
+    if answer.extensions.as_ref().is_some_and(is_long) {
+        answer.extensions = None;
+    }
+    answer
 }
 
 #[cfg(test)]
@@ -285,6 +307,9 @@ mod tests {
             ("base", "base-sepolia"),
             ("base", "nowhere"),
             ("0x1", ""),
+            ("0x1", " "),
+            ("0x1", "0x1\\r\\nset-cookie: a"),
+            ("0x1", &"1".repeat(257)),
             (&payer[..6], "0x3333"),
             (r#""0""#, r#""1""#),
         ] {
@@ -295,6 +320,19 @@ mod tests {
                 ),
                 "{to}"
             );
+        }
+        let long = "x".repeat(3000);
+        let more = format!(
+            r#"{{"errorReason":"none","errorMessage":"at 10.0.0.7","gas":"{long}","extensions":{{"a":"{long}"}},"#
+        );
+        for (more, kept) in [(more.clone(), 0), (more.replace(&long, "1"), 1)] {
+            let answer = good.replacen('{', &more, 1);
+            let Settlement::Settled(settled) = judge(&answer, &Open::Nothing) else {
+                panic!("{answer}")
+            };
+            assert_eq!((settled.error_reason, settled.error_message), (None, None));
+            assert_eq!(settled.rest.iter().count(), kept);
+            assert_eq!(usize::from(settled.extensions.is_some()), kept);
         }
         let bare = r#"{"success":true,"transaction":"0x1","network":null,"payer":null}"#;
         assert!(matches!(
