@@ -10,7 +10,7 @@ use axum::extract::{DefaultBodyLimit, FromRef, Path, Query, Request, State};
 use axum::handler::Handler as _;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router, debug_handler};
 use bytes::Bytes;
 use http_body::Frame;
@@ -634,4 +634,31 @@ async fn a_price_that_cannot_be_paid_is_an_error_and_never_free() {
     for _ in 0..2 {
         ask(&app, buyer::get("/goods")).await.assert_misconfigured();
     }
+}
+
+/// Nobody but the function itself could answer a browser's question there, and that is paid for.
+#[tokio::test]
+async fn browsers_are_told_nothing_by_those_who_answer_everything() {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    #[paid("$0.01")]
+    async fn costly() -> String {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        "costly".to_owned()
+    }
+    let market = Market::open();
+    let routes = Router::new().route("/goods", any(costly)).fallback(costly);
+    let app = routes.with_state(market.x402.clone());
+    for path in ["/goods", "/other"] {
+        let mut question = buyer::request(http::Method::OPTIONS, path, "");
+        for name in ["origin", "access-control-request-method"] {
+            let value = http::HeaderValue::from_static("POST");
+            question.headers_mut().insert(name, value);
+        }
+        let told = ask(&app, question).await;
+        assert_eq!((told.status, told.body.len()), (StatusCode::NO_CONTENT, 0));
+        let question = buyer::request(http::Method::OPTIONS, path, "");
+        let asked = ask(&app, question).await;
+        assert_eq!(asked.status, StatusCode::PAYMENT_REQUIRED);
+    }
+    assert_eq!(RUNS.load(Ordering::SeqCst), 0);
 }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::get as read;
 use actix_web::{App, HttpRequest, Responder, error, get, routes, web};
@@ -302,4 +303,34 @@ async fn handlers_are_called_like_functions_in_tests() {
     let request = actix_web::test::TestRequest::with_uri("/bare/404").to_http_request();
     let answer = bare(request, web::Path::from(404)).await;
     assert_eq!(answer.unwrap_err().to_string(), "no such thing");
+}
+
+/// Nobody but the function itself could answer a browser's question there, and that is paid for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn browsers_are_told_nothing_by_those_who_answer_everything() {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    #[paid("$0.01")]
+    async fn costly() -> &'static str {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        "costly"
+    }
+    let (_, x402) = open().await;
+    let app = serve!(move || {
+        App::new()
+            .app_data(web::Data::new(x402.clone()))
+            .route("/goods", web::to(costly))
+            .default_service(web::to(costly))
+    });
+    for path in ["/goods", "/other"] {
+        let mut question = request(Method::OPTIONS, path, "");
+        for name in ["origin", "access-control-request-method"] {
+            let value = http::HeaderValue::from_static("POST");
+            question.headers_mut().insert(name, value);
+        }
+        let told = send(app.address, question).await;
+        assert_eq!((told.status, told.body.len()), (StatusCode::NO_CONTENT, 0));
+        let asked = send(app.address, request(Method::OPTIONS, path, "")).await;
+        assert_eq!(asked.status, StatusCode::PAYMENT_REQUIRED);
+    }
+    assert_eq!(RUNS.load(Ordering::SeqCst), 0);
 }

@@ -76,7 +76,11 @@ pub(crate) fn arrive(
         return Arrival::Free;
     }
     if is_preflight(head) {
-        return Arrival::Preflight;
+        return if policy.alone {
+            Arrival::Reply(Reply::nothing())
+        } else {
+            Arrival::Preflight
+        };
     }
     if head.is_sold() {
         log::error!("a price inside of another one: a request is paid for once"; target = head.target());

@@ -25,6 +25,8 @@ pub(crate) struct Policy {
     pub(crate) charge_when: Option<Box<ChargeWhen>>,
     /// Headers that make another request of one with the same URL.
     pub(crate) distinguishing: Vec<HeaderName>,
+    /// Whether nobody is inside who could answer a browser's question.
+    pub(crate) alone: bool,
     /// How many bytes of body are read before the handler runs, to bind the payment to them.
     pub(crate) bind_body: Option<u64>,
     pub(crate) owed: bool,

@@ -100,6 +100,16 @@ impl Reply {
         }
     }
 
+    /// The answer to a browser's question, by one who has nothing to say about it.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            handover: None,
+        }
+    }
+
     /// The handler's answer broke off before it was given out.
     pub(crate) fn failed() -> Self {
         reply(&Refusal::Misconfigured, None)

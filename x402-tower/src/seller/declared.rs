@@ -83,7 +83,7 @@ impl<L: From<GateLayer>> Seller<L> {
         {
             return found.clone().map(L::from);
         }
-        let built = (declaration.route)(&self.with_layer()).build();
+        let built = (declaration.route)(&self.with_layer()).alone().build();
         if let Err(error) = &built {
             log::error!("a declared price cannot be paid"; handler = declaration.name, error = error.to_string());
         }

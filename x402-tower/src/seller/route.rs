@@ -77,6 +77,7 @@ pub struct RouteBuilder<L = GateLayer> {
     free_when: Option<Box<FreeWhen>>,
     charge_when: Option<Box<ChargeWhen>>,
     distinguishing: Vec<HeaderName>,
+    alone: bool,
     bind_body: Option<u64>,
     owed: bool,
     strict_resource: bool,
@@ -122,6 +123,7 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
             free_when: None,
             charge_when: None,
             distinguishing: Vec::new(),
+            alone: false,
             bind_body: None,
             owed: true,
             strict_resource: false,
@@ -202,11 +204,18 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
         self
     }
 
+    /// Nobody is behind this price but a handler, who answers no question of a browser's.
+    pub(super) const fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
     /// How long the handler may take: 30 seconds unless said otherwise. A payment that does not last that long, and for
     /// a settlement after, is not accepted.
     ///
     /// No handler is stopped for it: that is for a timeout within. One that works until its payment cannot be settled any
-    /// more has worked for nothing. Where the money moves before, it may take as long as it likes, and this need not be said.
+    /// more has worked for nothing, and is stopped then. Where the money moves before, it may take as long as it likes, but
+    /// has no place among those on their way for longer than this.
     pub const fn handler_budget(mut self, budget: Duration) -> Self {
         self.handler_budget = budget;
         self
@@ -334,6 +343,7 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
             free_when: self.free_when,
             charge_when: self.charge_when,
             distinguishing: self.distinguishing,
+            alone: self.alone,
             bind_body: self.bind_body,
             owed: self.owed,
             strict_resource: self.strict_resource,
