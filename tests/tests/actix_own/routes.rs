@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use actix_web::body::{self, MessageBody as _, SizedStream};
+use actix_web::body::{self, BodyStream, MessageBody as _, SizedStream};
 use actix_web::http::header::HeaderName;
 use actix_web::middleware::{Condition, NormalizePath, TrailingSlash};
 use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, web};
@@ -435,4 +435,28 @@ async fn handlers_say_how_much_is_charged() {
     let answer = buy(&buyer, &app, "/fixed").await;
     assert_eq!((answer.status.as_u16(), answer.text()), (500, ""));
     shop.assert_charges(1);
+}
+
+/// What is sent in chunks, as what was compressed is, ends where it ends, whatever its head says of its length.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_are_as_long_as_they_are() {
+    let (shop, x402) = open().await;
+    let buyer = shop.buyer(1);
+    let price = x402.price("$0.01").unwrap();
+    let app = serve!(move || {
+        let serve = async |said: web::Path<u64>| {
+            let pieces =
+                stream::iter([Ok::<_, actix_web::Error>(Bytes::from_static(b"the goods"))]);
+            let length = ("content-length", said.to_string());
+            let pieces = BodyStream::new(pieces);
+            HttpResponse::Ok().insert_header(length).body(pieces)
+        };
+        let goods = web::resource("/{said}").wrap(price.clone()).to(serve);
+        App::new().service(goods)
+    });
+    for (i, path) in ["/3", "/3", "/900", "/900"].into_iter().enumerate() {
+        assert_eq!(buy(&buyer, &app, path).await.text(), "the goods");
+        shop.ledger.wait_for(Verb::Delivered, i + 1).await;
+        shop.assert_charges(i + 1);
+    }
 }

@@ -1,7 +1,7 @@
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http as old;
-use http::{Response, StatusCode, Version};
+use http::{Response, StatusCode, Version, header};
 use x402_tower::gate::{self, ResponseBody};
 
 use super::body::{AnswerBody, answer_body};
@@ -25,6 +25,10 @@ pub(super) fn unpack(answer: HttpResponse) -> (Response<AnswerBody>, Rest) {
     let status = StatusCode::from_u16(rest.status().as_u16());
     *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = translated(rest.headers(), ADDED);
+    // What actix sends in chunks does not end where its head says.
+    if *rest.body() == BodySize::Stream && rest.head().chunked() {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
     *response.version_mut() = THEIR_OWN;
     (response, rest)
 }
