@@ -12,6 +12,7 @@ use x402_tower::{Settle, X402};
 
 use crate::buyer::{encode, get, paying, paying_v1, request};
 use crate::shop::goods;
+use crate::suite::disconnect::Stalling;
 use crate::{Answer, App, Challenge, Connection, Kitchen, Shop, Verb, body, handler};
 
 /// Twenty requests with one payment are one run, one charge, and one answer.
@@ -361,11 +362,20 @@ pub async fn flights_are_bounded_when_they_are_paid_before<A: App>() {
         assert_eq!(answer.status, status, "{answer:?}");
     }
     shop.assert_charges(2);
+    // They may work for as long as they like, and are in nobody's way when that is longer than a handler should take.
+    let budget = Duration::from_secs(30);
+    shop.clock.sleeper_for(budget).await;
+    shop.clock.advance(budget);
+    let payment = shop.pay(&one, "/goods").await;
+    let ask = paying(get("/goods"), &payment);
+    served.push(tokio::spawn(crate::send(shop.address(), ask)));
+    kitchen.wait_started(3).await;
+    shop.assert_charges(3);
     let x402 = shop.x402.clone();
     let draining = tokio::spawn(async move { x402.drain(Duration::from_secs(60)).await });
     shop.clock.sleeper_for(Duration::from_secs(60)).await;
     assert!(!draining.is_finished());
-    kitchen.finish(2);
+    kitchen.finish(3);
     for answer in served {
         assert_eq!(answer.await.unwrap().status, StatusCode::OK);
     }
@@ -414,6 +424,35 @@ pub async fn places_are_for_those_who_can_be_charged<A: App>() {
     kitchen.wait_dropped(1).await;
     shop.ledger.wait_for(Verb::Abort, 1).await;
     kitchen.finish(1);
+    let answer = shop.buy(&shop.buyer(2), "/goods").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    shop.assert_charges(1);
+}
+
+/// The same if it is the answer that takes too long, perhaps because it waits for the request.
+pub async fn places_are_for_answers_that_come<A: App>() {
+    let slow = handler(|_| async {
+        let slow = Stalling {
+            sent: 0,
+            length: 1000,
+        };
+        let slow = slow.map_err(|never| match never {});
+        Ok(Response::new(slow.boxed_unsync()))
+    });
+    let shop = Shop::builder()
+        .seller(|builder| builder.most_in_flight(1))
+        .sell("/slow", |x402| x402.route("$0.01"), slow)
+        .sell("/goods", |x402| x402.route("$0.01"), goods())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/slow").await;
+    let ask = paying(request(Method::POST, "/slow", ""), &payment);
+    let mut connection = Connection::open(shop.address(), &ask).await;
+    let useful = Duration::from_secs(265);
+    shop.clock.sleeper_for(useful).await;
+    shop.clock.advance(useful);
+    let head = connection.read_head().await;
+    assert!(head.starts_with("HTTP/1.1 402"), "{head}");
     let answer = shop.buy(&shop.buyer(2), "/goods").await;
     assert_eq!(answer.status, StatusCode::OK);
     shop.assert_charges(1);

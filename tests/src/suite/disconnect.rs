@@ -9,9 +9,9 @@ use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
-use x402_tower::Settle;
 use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
+use x402_tower::{Settle, X402};
 
 use crate::buyer::{get, paying, request};
 use crate::{App, Connection, Kitchen, Shop, TestBody, Verb, body, handler, pieces};
@@ -156,6 +156,36 @@ pub async fn or_answers_that_break_off<A: App>() {
     }
 }
 
+/// What was paid before and broke off is owed, and its handler can try again: nothing of it has left.
+pub async fn or_prepaid_answers_that_break_off<A: App>() {
+    let kitchen = Kitchen::open();
+    let breaks = |run, _| {
+        Ok(Response::new(if run < 3 {
+            Breaking { sent: false }.boxed_unsync()
+        } else {
+            body("the goods")
+        }))
+    };
+    let before = |x402: &X402| x402.route("$0.01").settle(Settle::Before);
+    let shop = Shop::builder()
+        .sell("/goods", before, kitchen.cook(breaks))
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    for run in 1..=3 {
+        let ask = paying(request(Method::POST, "/goods", ""), &payment);
+        let answer = shop.send(ask).await;
+        let status = match run {
+            3 => StatusCode::OK,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.receipt().success && !answer.text().contains("half"));
+        assert_eq!(kitchen.started(), run);
+        shop.assert_charges(1);
+    }
+}
+
 /// Nearly all of a large answer is not all of it: it can be had again, but not for ever.
 pub async fn before_the_end_of_a_large_answer<A: App>() {
     const SIZE: usize = 16 << 20;
@@ -271,9 +301,9 @@ pub async fn before_the_end_of_one_large_piece<A: App>() {
 }
 
 /// Sends one byte of many, and then nothing.
-struct Stalling {
-    sent: u64,
-    length: u64,
+pub(super) struct Stalling {
+    pub(super) sent: u64,
+    pub(super) length: u64,
 }
 
 impl Body for Stalling {

@@ -75,6 +75,7 @@ macro_rules! behaviours {
                 flights_are_bounded_when_they_are_paid_before,
                 places_are_for_those_who_have_signed,
                 places_are_for_those_who_can_be_charged,
+                places_are_for_answers_that_come,
                 bodies_are_read_for_payments_only,
             ];
             repeat: [
@@ -116,6 +117,7 @@ macro_rules! behaviours {
                 while_the_money_moves,
                 while_the_answer_is_read,
                 or_answers_that_break_off,
+                or_prepaid_answers_that_break_off,
                 before_the_end_of_a_large_answer,
                 before_the_end_of_one_large_piece,
                 while_the_ledger_answers,

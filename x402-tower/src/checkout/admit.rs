@@ -32,6 +32,7 @@ use crate::money::Amount;
 use crate::price::{Pick, Terms};
 use crate::proto::Version;
 use crate::scheme::Flaw;
+use crate::settlement::Task;
 
 /// A request that brings a payment.
 #[derive(Debug)]
@@ -183,8 +184,19 @@ pub(crate) struct Paid {
     pub(crate) payment: Payment,
     pub(crate) receipt: Receipt,
     pub(crate) handover: Handover,
+    /// Until the handler has answered, or for as long as it may take.
+    pub(crate) room: Option<Room>,
     /// Until the handler has answered.
-    pub(crate) room: Room,
+    pub(crate) task: Task,
+}
+
+impl Paid {
+    /// Waits until the handler has taken as long as it may.
+    pub(crate) fn lapse(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let Policy { till, budgets, .. } = &*self.policy;
+        let budget = Duration::from_secs(budgets.handler);
+        Box::pin(till.home.within(till.clock.sleep(budget)))
+    }
 }
 
 /// Decides about a request that brings a payment.
@@ -391,12 +403,13 @@ pub(super) struct Delivered {
 impl Delivered {
     fn paid(self, paying: Paying) -> Paid {
         Paid {
+            task: paying.asked.policy.till.tasks.begin(),
             policy: paying.asked.policy,
             method: paying.asked.method,
             payment: self.payment,
             receipt: self.receipt,
             handover: self.handover,
-            room: paying.room,
+            room: Some(paying.room),
         }
     }
 }

@@ -48,9 +48,9 @@ pin_project! {
         /// The handler works, and is paid if it does well. What it has to wait for may take too long.
         Serve { #[pin] future: F, sale: Option<Sale>, seen: Seen, lapse: Option<Lapse> },
         /// The handler works, and is paid already.
-        Deliver { #[pin] future: F, paid: Option<Box<Paid>> },
+        Deliver { #[pin] future: F, paid: Option<Box<Paid>>, lapse: Option<Lapse> },
         /// The answer is read before it is given out.
-        Capture { capture: Capture<RB>, sold: Option<Box<(Goods, Buyer)>> },
+        Capture { capture: Capture<RB>, sold: Option<Box<(Goods, Buyer)>>, lapse: Option<Lapse> },
         /// The money moves.
         Settle { settling: Settling, packed: Option<(Packed<RB>, Seen)> },
         /// There is an answer.
@@ -62,7 +62,7 @@ pin_project! {
 /// A decision that somebody may have to be asked about. The only box on the way of a payment.
 type Admitting = Pin<Box<dyn Future<Output = Admission> + Send>>;
 
-/// The end of the time in which a sale can be paid for.
+/// The end of the time in which a sale can be paid for, or has a place among those on their way.
 type Lapse = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A request whose body is read before it is decided about.
@@ -210,6 +210,7 @@ where
                 Self::Deliver {
                     future: ready.call(request),
                     paid: Some(paid),
+                    lapse: None,
                 }
             }
             Admission::CompareBody(first, mut paying) if first.length > paying.longest_body() => {
@@ -228,12 +229,13 @@ where
         }
     }
 
-    fn after_answer(judged: Judged<RB>) -> Self {
+    fn after_answer(judged: Judged<RB>, lapse: Option<Lapse>) -> Self {
         match judged {
             Judged::Unsold(response) => Self::answer(response),
             Judged::Sold(goods, body, buyer) if goods.is_captured(&body) => Self::Capture {
                 capture: Capture::new(body),
                 sold: Some(Box::new((goods, buyer))),
+                lapse,
             },
             Judged::Sold(goods, body, buyer) => {
                 Self::deal(Packed::Stream(goods, body), buyer, None)
@@ -247,7 +249,7 @@ where
                 let kept = goods.kept(&captured);
                 Self::deal(Packed::Whole(goods, captured), buyer, kept)
             }
-            Err(_) => Self::answer(ours(buyer.answer_broke())),
+            Err(_) => Self::answer(ours(buyer.answer_broke(goods.version()))),
         }
     }
 
@@ -266,6 +268,7 @@ where
                 }
             }
             Buyer::Paid(mut handover, receipt) => {
+                handover.answered();
                 if let Some(kept) = kept {
                     handover.keep(kept);
                 }
@@ -362,7 +365,8 @@ where
                         Ok(None) => State::answer(ours(sale.lapsed())),
                         Ok(Some(response)) => {
                             let response = possible(response, upgrades);
-                            State::after_answer(judge_sale(response, sale, seen.clone()))
+                            let judged = judge_sale(response, sale, seen.clone());
+                            State::after_answer(judged, lapse.take())
                         }
                         Err(error) => {
                             sale.claim.let_go();
@@ -371,20 +375,55 @@ where
                         }
                     }
                 }
-                StateProjection::Deliver { future, paid } => {
-                    let response = ready!(future.poll(cx))?;
+                StateProjection::Deliver {
+                    future,
+                    paid,
+                    lapse,
+                } => {
+                    let response = future.poll(cx);
+                    if let (Poll::Pending, Some(paid)) = (&response, paid.as_mut())
+                        && paid.room.is_some()
+                        && lapse
+                            .get_or_insert_with(|| paid.lapse())
+                            .as_mut()
+                            .poll(cx)
+                            .is_ready()
+                    {
+                        // It is paid, and works on; but it is in nobody's way any more.
+                        paid.room = None;
+                    }
+                    let response = ready!(response)?;
                     let Some(paid) = paid.take() else {
                         return polled_too_often();
                     };
-                    State::after_answer(judge_paid(possible(response, upgrades), *paid))
+                    State::after_answer(judge_paid(possible(response, upgrades), *paid), None)
                 }
-                StateProjection::Capture { capture, sold } => {
-                    let captured = ready!(capture.poll(cx));
+                StateProjection::Capture {
+                    capture,
+                    sold,
+                    lapse,
+                } => {
+                    let mut captured = capture.poll(cx).map(Some);
+                    if let (Poll::Pending, Some(Buyer::Sale(sale, _))) =
+                        (&captured, sold.as_deref().map(|(_, buyer)| buyer))
+                    {
+                        let lapse = lapse.get_or_insert_with(|| sale.lapse());
+                        captured = lapse.as_mut().poll(cx).map(|()| None);
+                    }
+                    let captured = ready!(captured);
                     let Some(sold) = sold.take() else {
                         return polled_too_often();
                     };
-                    let (goods, buyer) = *sold;
-                    State::after_capture(captured, goods, buyer)
+                    match (captured, *sold) {
+                        (Some(captured), (goods, buyer)) => {
+                            State::after_capture(captured, goods, buyer)
+                        }
+                        (None, (_, Buyer::Sale(sale, _))) => State::answer(ours(sale.lapsed())),
+                        // What is paid already never lapses.
+                        (None, (goods, buyer)) => {
+                            State::answer(ours(buyer.answer_broke(goods.version())))
+                        }
+                    }
                 }
                 StateProjection::Settle { settling, packed } => {
                     let settled = ready!(Pin::new(settling).poll(cx));

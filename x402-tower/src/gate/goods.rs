@@ -71,7 +71,8 @@ pub(super) fn judge_sale<RB: Body>(
                 add_receipt(&mut parts.headers, sale.payment.version(), &receipt);
             }
             Bill::Broken => {
-                let reply = Buyer::Sale(sale, seen).answer_broke();
+                let version = sale.payment.version();
+                let reply = Buyer::Sale(sale, seen).answer_broke(version);
                 return Judged::Unsold(ours(reply));
             }
         }
@@ -89,11 +90,11 @@ pub(super) fn judge_paid<RB: Body>(response: Response<RB>, paid: Paid) -> Judged
         method,
         payment,
         receipt,
-        mut handover,
+        handover,
         room: _room,
+        task: _task,
     } = paid;
     if policy.charges(&AnswerHead::new(parts.status, &parts.headers)) {
-        handover.answered();
         let goods = Goods::new(parts, &policy, &method, payment.version());
         return Judged::Sold(goods, body, Buyer::Paid(handover, receipt));
     }
@@ -104,11 +105,14 @@ pub(super) fn judge_paid<RB: Body>(response: Response<RB>, paid: Paid) -> Judged
 
 impl Buyer {
     /// The answer broke off before it was given out.
-    pub(super) fn answer_broke(self) -> Reply {
-        if let Self::Sale(sale, _) = self {
-            sale.claim.let_go();
+    pub(super) fn answer_broke(self, version: Version) -> Reply {
+        let mut reply = Reply::failed();
+        match self {
+            Self::Sale(sale, _) => sale.claim.let_go(),
+            // Nothing of it has left, so the handler can try again.
+            Self::Paid(_, receipt) => add_receipt(&mut reply.headers, version, &receipt),
         }
-        Reply::failed()
+        reply
     }
 }
 
@@ -161,6 +165,11 @@ impl Goods {
     pub(super) fn is_captured(&self, body: &impl Body) -> bool {
         let fits = |length| usize::try_from(length).is_ok_and(|length| length <= self.most_kept);
         self.has_body && !self.is_safe && body.size_hint().exact().is_some_and(fits)
+    }
+
+    /// The version that its buyer has paid in.
+    pub(super) const fn version(&self) -> Version {
+        self.version
     }
 
     /// The answer as it is kept.

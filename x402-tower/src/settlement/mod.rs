@@ -20,6 +20,6 @@ pub(crate) use self::charge::Answered;
 pub use self::drain::Drained;
 pub(crate) use self::drain::drain;
 pub(crate) use self::task::{Settling, admit, settle};
-pub(crate) use self::tasks::Tasks;
+pub(crate) use self::tasks::{Task, Tasks};
 pub(crate) use self::witness::SharedWitness;
 pub use self::witness::{Testimony, Witness};

@@ -102,13 +102,15 @@ async fn settle_first(sale: Sale) -> Admission {
             room,
         }) => {
             let payment = payment.with_receipt(receipt.clone());
+            let task = policy.till.tasks.begin();
             Admission::Deliver(Box::new(Paid {
                 policy,
                 method,
                 payment,
                 receipt,
                 handover,
-                room,
+                room: Some(room),
+                task,
             }))
         }
         Err(reply) => Admission::Reply(reply),
