@@ -94,6 +94,7 @@ pub mod scheme;
 mod seller;
 pub mod settlement;
 mod spread;
+mod tasks;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -14,7 +14,8 @@ use crate::home::Home;
 use crate::ledger::SharedLedger;
 use crate::lock::lock;
 use crate::price::{Accept, Listing, PriceList, Seal, Terms};
-use crate::settlement::{Attendance, Beliefs, SharedWitness, Tasks};
+use crate::settlement::{Attendance, Beliefs, SharedWitness};
+use crate::tasks::Tasks;
 use crate::telemetry::{Event, Observer};
 
 /// All that the routes of one seller share.

@@ -32,7 +32,7 @@ use crate::money::Amount;
 use crate::price::{Pick, Terms};
 use crate::proto::Version;
 use crate::scheme::Flaw;
-use crate::settlement::Task;
+use crate::tasks::Task;
 
 /// A request that brings a payment.
 #[derive(Debug)]

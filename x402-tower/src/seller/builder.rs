@@ -18,9 +18,8 @@ use crate::log;
 use crate::money::{Address, Asset, Network, Registry};
 use crate::price::{PriceList, Seal};
 use crate::scheme::{ExactEvm, Scheme, UptoEvm};
-use crate::settlement::{
-    Attendance, Beliefs, SharedWitness, Tasks, Witness, attendance, reconciler,
-};
+use crate::settlement::{Attendance, Beliefs, SharedWitness, Witness, attendance, reconciler};
+use crate::tasks::Tasks;
 use crate::telemetry::{Event, Observer};
 use crate::till::{AllTerms, Limits, Origin, Till};
 

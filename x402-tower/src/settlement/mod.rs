@@ -11,7 +11,6 @@ mod charge;
 mod drain;
 pub(crate) mod reconciler;
 mod task;
-mod tasks;
 mod witness;
 
 pub(crate) use self::attendance::Attendance;
@@ -20,6 +19,5 @@ pub(crate) use self::charge::Answered;
 pub use self::drain::Drained;
 pub(crate) use self::drain::drain;
 pub(crate) use self::task::{Settling, admit, settle};
-pub(crate) use self::tasks::{Task, Tasks};
 pub(crate) use self::witness::SharedWitness;
 pub use self::witness::{Testimony, Witness};

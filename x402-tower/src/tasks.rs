@@ -21,12 +21,12 @@ impl Tasks {
         Task(Arc::clone(self))
     }
 
-    pub(super) fn running(&self) -> usize {
+    pub(crate) fn running(&self) -> usize {
         self.running.load(Ordering::Acquire)
     }
 
     /// Waits until nothing is running.
-    pub(super) async fn idle(&self) {
+    pub(crate) async fn idle(&self) {
         loop {
             let idle = self.idle.notified();
             if self.running() == 0 {
@@ -36,11 +36,11 @@ impl Tasks {
         }
     }
 
-    pub(super) fn parked(&self) {
+    pub(crate) fn parked(&self) {
         self.parked.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn unparked(&self) {
+    pub(crate) fn unparked(&self) {
         // What another process has parked may be looked after here.
         let _ = self
             .parked
@@ -49,7 +49,7 @@ impl Tasks {
             });
     }
 
-    pub(super) fn how_many_parked(&self) -> usize {
+    pub(crate) fn how_many_parked(&self) -> usize {
         self.parked.load(Ordering::Relaxed)
     }
 }
