@@ -701,3 +701,36 @@ async fn a_question_leads_nowhere() {
         assert!(answer.into_body().is_end_stream());
     }
 }
+
+/// Timers belong to the home runtime, and whoever polls a gate need not have any.
+#[test]
+fn a_handler_may_wait_where_there_is_no_runtime() {
+    let home = tokio::runtime::Runtime::new().unwrap();
+    let gate = {
+        let _entered = home.enter();
+        gate()
+    };
+    let mut service = gate.layer(service_fn(async |_: Request<RequestBody<Empty<Bytes>>>| {
+        let mut waited = false;
+        std::future::poll_fn(|_| match std::mem::replace(&mut waited, true) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("the goods"))))
+    }));
+    let challenge = drive(ask(&mut service, unpaid()));
+    let answer = drive(ask(&mut service, paid(&challenge, &Wallet::from_seed(1))));
+    assert_eq!(answer.status(), StatusCode::OK);
+}
+
+/// Polls by hand until it is done.
+fn drive<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return output;
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -119,6 +120,12 @@ impl AllTerms {
 impl Till {
     pub(crate) fn now(&self) -> Duration {
         self.clock.now()
+    }
+
+    /// Waits at home, wherever this is polled: there may be no timers there.
+    pub(crate) fn pass(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let clock = Arc::clone(&self.clock);
+        Box::pin(self.home.within(async move { clock.sleep(time).await }))
     }
 
     /// Runs something to its end that must not be cut off, for code that cannot wait for it.

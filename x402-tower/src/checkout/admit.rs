@@ -148,10 +148,7 @@ impl Sale {
         let left = self.payment.settle_before().saturating_sub(till.now());
         // A clock may end its pauses a little early.
         let a_bit = Duration::from_secs(1);
-        Box::pin(
-            till.home
-                .within(till.clock.sleep(left.saturating_add(a_bit))),
-        )
+        till.pass(left.saturating_add(a_bit))
     }
 
     /// The answer if the handler has not got so far by then. Nothing is charged.
@@ -194,8 +191,7 @@ impl Paid {
     /// Waits until the handler has taken as long as it may.
     pub(crate) fn lapse(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let Policy { till, budgets, .. } = &*self.policy;
-        let budget = Duration::from_secs(budgets.handler);
-        Box::pin(till.home.within(till.clock.sleep(budget)))
+        till.pass(Duration::from_secs(budgets.handler))
     }
 }
 
