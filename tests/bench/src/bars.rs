@@ -84,7 +84,7 @@ pub fn of(case: Case) -> Bar {
         // What is more than the target was thought out for: a seat for each payer, who attends to what, last words that are
         // said until they are heard, and a copy of the answer that holds on to nothing larger.
         Case::Paid => bar(Most::missed(62_600, 55_000), Most::missed(48, 45)),
-        // Out of reach: routing and handing out an answer take 6.5 thousand, and an answer with fresh bytes in it, five headers
+        // Hardly in reach: routing and handing out an answer take about 6.5 thousand, and an answer with fresh bytes, five headers
         // and two bodies to be dropped again, whoever makes it, most of the rest.
         Case::Declared => bar(Most::missed(11_720, 9_000), Most::met(16)),
         Case::DeclaredPaid => bar(Most::missed(62_000, 55_000), Most::met(45)),
