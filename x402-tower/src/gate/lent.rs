@@ -93,6 +93,23 @@ impl GateLayer {
 impl Visit {
     /// The answer, if the gate has one already: unpaid requests are answered at first sight, and need no future for it.
     ///
+    /// ```
+    /// use http::{HeaderMap, StatusCode, Version};
+    /// use x402_tower::X402;
+    /// use x402_tower::price::Head;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), x402_tower::ConfigError> {
+    /// let price = X402::local().build()?.price("$0.01")?;
+    /// let headers = HeaderMap::new();
+    /// let unpaid = Head::new("GET", "/weather", &headers);
+    /// let visit = price.look(&unpaid, true, Version::HTTP_11, || None);
+    /// let status = visit.reply().ok().map(|answer| answer.status());
+    /// assert_eq!(status, Some(StatusCode::PAYMENT_REQUIRED));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Else this visit, to [`go_on`](Self::go_on) with.

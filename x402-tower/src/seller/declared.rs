@@ -70,6 +70,8 @@ pub(super) struct Declared(RwLock<BTreeMap<usize, Result<GateLayer, ConfigError>
 impl<L: From<GateLayer>> Seller<L> {
     /// The layer that a declaration stands for. It is built when it is first asked for, and remembered.
     ///
+    /// It goes around a handler and nothing else: whether a browser may ask is answered by what is around it.
+    ///
     /// # Errors
     ///
     /// If anything is wrong or missing, with all of it; every time.

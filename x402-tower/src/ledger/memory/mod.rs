@@ -98,8 +98,9 @@ impl MemoryLedgerBuilder {
 
 const SHARDS: usize = 64;
 
-/// For how long an answer waits for its money at the most: longer than any payment is valid.
-const KEPT_WHILE_PARKED: Duration = Duration::from_secs(24 * 60 * 60);
+/// For how long an answer waits for its money at the most: longer than payments are valid, unless a seller says otherwise; and
+/// not much longer, since what was kept after it is not put away before it.
+const KEPT_WHILE_PARKED: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// How often a shard is searched for what has expired.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
