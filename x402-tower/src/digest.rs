@@ -63,6 +63,14 @@ impl Hasher {
     /// Takes in a part behind its length, so that no two lists of parts run together.
     pub(crate) fn part(&mut self, bytes: &[u8]) {
         let mut length = bytes.len();
+        if length < 0x80 && length < BLOCK - self.filled {
+            // As most are.
+            let (said, rest) = (&mut self.block[self.filled..]).split_at_mut(1);
+            said[0] = length as u8;
+            rest[..length].copy_from_slice(bytes);
+            self.filled += 1 + length;
+            return;
+        }
         // Seven bits at a time: most parts are short, and what fits one block is digested at half the cost.
         while length >= 0x80 {
             self.push(length as u8 | 0x80);

@@ -78,6 +78,7 @@ pub mod cors;
 mod digest;
 pub mod facilitator;
 pub mod gate;
+mod hex;
 mod home;
 pub mod ledger;
 #[cfg(feature = "local")]

@@ -187,23 +187,24 @@ impl FromStr for Amount {
 
     /// Reads decimal digits and nothing else: no sign, no separators, no `0x`.
     fn from_str(text: &str) -> Result<Self, AmountError> {
-        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(AmountError {
-                kind: AmountErrorKind::NotDigits,
-            });
-        }
+        const NOT_DIGITS: AmountError = AmountError {
+            kind: AmountErrorKind::NotDigits,
+        };
         // Nineteen digits at a time always fit one limb.
         let limb = |digits: &[u8]| {
-            digits
-                .iter()
-                .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'))
+            digits.iter().try_fold(0, |sum, byte| {
+                let digit = byte.wrapping_sub(b'0');
+                (digit < 10).then(|| sum * 10 + u64::from(digit))
+            })
         };
         let mut chunks = text.as_bytes().chunks(19);
-        let mut amount = Self::from(chunks.next().map_or(0, limb));
+        let first = chunks.next().and_then(limb).ok_or(NOT_DIGITS)?;
+        let mut amount = Self::from(first);
         for chunk in chunks {
+            let next = limb(chunk).ok_or(NOT_DIGITS)?;
             amount = amount
                 .checked_mul(10u64.pow(chunk.len() as u32))
-                .and_then(|shifted| shifted.checked_add(Self::from(limb(chunk))))
+                .and_then(|shifted| shifted.checked_add(Self::from(next)))
                 .ok_or(AmountError {
                     kind: AmountErrorKind::TooLarge,
                 })?;

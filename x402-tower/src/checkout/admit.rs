@@ -31,7 +31,7 @@ use crate::log::{self, Chain};
 use crate::money::Amount;
 use crate::price::{Pick, Terms};
 use crate::proto::Version;
-use crate::scheme::Flaw;
+use crate::scheme::{Authorization, Flaw};
 use crate::tasks::Task;
 
 /// A request that brings a payment.
@@ -138,14 +138,24 @@ pub(crate) struct Sale {
     pub(crate) good: Box<Good>,
     pub(crate) verified: Verified,
     pub(crate) claim: Claim,
-    pub(crate) payment: Payment,
+    pub(crate) meter: Option<Meter>,
 }
 
 impl Sale {
+    /// What the handler is to know.
+    pub(crate) fn payment(&self) -> Payment {
+        let Good {
+            identified, amount, ..
+        } = &*self.good;
+        payment(&self.paying, identified, *amount, None, self.meter.clone())
+    }
+
     /// Waits until the payment cannot be settled any more.
     pub(crate) fn lapse(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let till = &self.paying.asked.policy.till;
-        let left = self.payment.settle_before().saturating_sub(till.now());
+        let policy = &self.paying.asked.policy;
+        let till = &policy.till;
+        let too_late = settle_before(policy, &self.good.identified.authorization);
+        let left = too_late.saturating_sub(till.now());
         // A clock may end its pauses a little early.
         let a_bit = Duration::from_secs(1);
         till.pass(left.saturating_add(a_bit))
@@ -359,7 +369,7 @@ async fn claim(paying: &Paying, good: Box<Good>) -> Result<Step, Refusal> {
         return Err(Refusal::TooManyOfPayer);
     };
     Ok(Step::Serve(Served {
-        payment: payment(paying, identified, authorization.amount, None),
+        meter: meter(paying, identified),
         verified,
         claim,
         good,
@@ -372,7 +382,7 @@ pub(super) struct Served {
     good: Box<Good>,
     verified: Verified,
     claim: Claim,
-    payment: Payment,
+    meter: Option<Meter>,
     seat: Seat,
 }
 
@@ -384,7 +394,7 @@ impl Served {
             good: self.good,
             verified: self.verified,
             claim: self.claim,
-            payment: self.payment,
+            meter: self.meter,
         }
     }
 }
@@ -410,19 +420,15 @@ impl Delivered {
     }
 }
 
+/// What a handler is to know of a payment.
 pub(super) fn payment(
     paying: &Paying,
     identified: &Identified,
     amount: Amount,
     receipt: Option<Receipt>,
+    meter: Option<Meter>,
 ) -> Payment {
     let authorization = &identified.authorization;
-    let Policy { till, budgets, .. } = &*paying.asked.policy;
-    let meter = || {
-        let most = authorization.amount;
-        Meter::new(Arc::clone(&identified.asset), most, &till.list.registry)
-    };
-    let to_settle = budgets.to_settle();
     Payment::new(Facts {
         payer: authorization.payer.clone(),
         asset: Arc::clone(&identified.asset),
@@ -430,10 +436,24 @@ pub(super) fn payment(
         pay_to: authorization.pay_to.clone(),
         scheme: Arc::clone(&identified.scheme),
         version: paying.version,
-        settle_before: Duration::from_secs(authorization.valid_before.saturating_sub(to_settle)),
+        settle_before: settle_before(&paying.asked.policy, authorization),
         receipt,
-        meter: identified.scheme.is_metered().then(meter),
+        meter,
     })
+}
+
+/// What a handler says with how much it is, where the price is only a limit.
+pub(super) fn meter(paying: &Paying, identified: &Identified) -> Option<Meter> {
+    identified.scheme.is_metered().then(|| {
+        let most = identified.authorization.amount;
+        let registry = &paying.asked.policy.till.list.registry;
+        Meter::new(Arc::clone(&identified.asset), most, registry)
+    })
+}
+
+fn settle_before(policy: &Policy, authorization: &Authorization) -> Duration {
+    let to_settle = policy.budgets.to_settle();
+    Duration::from_secs(authorization.valid_before.saturating_sub(to_settle))
 }
 
 pub(super) fn unavailable(error: &LedgerError) -> Refusal {

@@ -1,6 +1,7 @@
 //! What an answer costs in the end.
 
 use super::admit::{Good, Sale};
+use super::meter::Meter;
 use crate::ledger::Receipt;
 use crate::log::{self, Chain};
 use crate::money::Amount;
@@ -20,7 +21,7 @@ pub(crate) enum Bill {
 impl Sale {
     /// Reads the meter, if there is one. Who has one and says nothing means all of it.
     pub(crate) fn bill(&mut self) -> Bill {
-        let metered = self.payment.meter().and_then(|meter| meter.end());
+        let metered = self.meter.as_ref().and_then(Meter::end);
         match metered {
             None => Bill::Charge,
             Some(amount) if amount.is_zero() => Bill::Nothing(self.receipt_of_nothing()),
@@ -36,8 +37,9 @@ impl Sale {
 
     /// What facilitators answer who are asked to settle nothing, so that nobody has to ask them.
     fn receipt_of_nothing(&self) -> Receipt {
-        let network = self.payment.network().to_string();
-        let payer = self.payment.payer().to_string();
+        let identified = &self.good.identified;
+        let network = identified.asset.network.to_string();
+        let payer = identified.authorization.payer.to_string();
         let mut answer = SettleResponse::settled(network, payer, "");
         answer.amount = Some(Amount::ZERO);
         Receipt::new(answer)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::admit::{Delivered, Paying, Step, payment, unavailable};
+use super::admit::{Delivered, Paying, Step, meter, payment, unavailable};
 use super::identify::Identified;
 use super::known::{self, Claimant, Known};
 use super::refusal::Refusal;
@@ -79,8 +79,9 @@ impl Payer<'_> {
                 }
                 Known::Rerun(receipt, amount) => match self.take(identity.key).await? {
                     Again::Granted(handover) => {
-                        let payment =
-                            payment(self.paying, self.identified, amount, Some(receipt.clone()));
+                        let meter = meter(self.paying, self.identified);
+                        let told = Some(receipt.clone());
+                        let payment = payment(self.paying, self.identified, amount, told, meter);
                         let delivered = Delivered {
                             receipt,
                             handover: *handover,

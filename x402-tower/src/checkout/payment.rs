@@ -22,7 +22,7 @@ use crate::scheme::Scheme;
 /// # assert_eq!(greeting(&Request::new(())), "this one is on the house");
 /// ```
 #[derive(Clone, Debug)]
-pub struct Payment(Arc<Facts>);
+pub struct Payment(Facts);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
@@ -38,13 +38,13 @@ pub(crate) struct Facts {
 }
 
 impl Payment {
-    pub(crate) fn new(facts: Facts) -> Self {
-        Self(Arc::new(facts))
+    pub(crate) const fn new(facts: Facts) -> Self {
+        Self(facts)
     }
 
     /// The same payment, now that it has moved money.
     pub(crate) fn with_receipt(mut self, receipt: Receipt) -> Self {
-        Arc::make_mut(&mut self.0).receipt = Some(receipt);
+        self.0.receipt = Some(receipt);
         self
     }
 

@@ -2,28 +2,32 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::header::{self, Entry};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::cors;
 
 /// Makes an answer private, and readable for programs in pages.
 pub(super) fn make_private(headers: &mut HeaderMap) {
     headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, cors::EXPOSED);
-    let private = if headers.contains_key(header::CACHE_CONTROL) {
-        privately(headers).unwrap_or(UNREADABLE)
-    } else {
-        PRIVATE
-    };
-    headers.insert(header::CACHE_CONTROL, private);
+    match headers.entry(header::CACHE_CONTROL) {
+        Entry::Vacant(none) => {
+            none.insert(PRIVATE);
+        }
+        Entry::Occupied(mut said) => {
+            let private = privately(said.iter()).unwrap_or(UNREADABLE);
+            said.insert(private);
+        }
+    }
 }
 
 const PRIVATE: HeaderValue = HeaderValue::from_static("private");
 const UNREADABLE: HeaderValue = HeaderValue::from_static("private, no-store");
 
 /// The same directives, of all lines, without those that invite shared caches; nothing if they are not text.
-fn privately(headers: &HeaderMap) -> Option<HeaderValue> {
+fn privately<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> Option<HeaderValue> {
     let mut kept = vec!["private"];
-    for value in headers.get_all(header::CACHE_CONTROL) {
+    for value in values {
         let directives = directives(value.to_str().ok()?).map(str::trim);
         kept.extend(directives.filter(|directive| {
             let name = directive.split('=').next().unwrap_or_default();

@@ -195,7 +195,7 @@ where
                 future: ready.call(request),
             },
             Admission::Serve(mut sale) => {
-                let (request, seen) = sold(request, sale.payment.clone());
+                let (request, seen) = sold(request, sale.payment());
                 sale.claim.run();
                 Self::Serve {
                     future: ready.call(request),

@@ -62,16 +62,16 @@ pub(super) fn judge_sale<RB: Body>(
     if policy.charges(&AnswerHead::new(parts.status, &parts.headers)) {
         match sale.bill() {
             Bill::Charge => {
-                let (asked, version) = (&sale.paying.asked, sale.payment.version());
+                let (asked, version) = (&sale.paying.asked, sale.paying.version);
                 let goods = Goods::new(parts, &asked.policy, &asked.method, version);
                 return Judged::Sold(goods, body, Buyer::Sale(sale, seen));
             }
             Bill::Nothing(receipt) => {
                 dress::make_private(&mut parts.headers);
-                add_receipt(&mut parts.headers, sale.payment.version(), &receipt);
+                add_receipt(&mut parts.headers, sale.paying.version, &receipt);
             }
             Bill::Broken => {
-                let version = sale.payment.version();
+                let version = sale.paying.version;
                 let reply = Buyer::Sale(sale, seen).answer_broke(version);
                 return Judged::Unsold(ours(reply));
             }

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::hex;
+use crate::hex;
 use crate::money::hash::keccak256;
 use crate::money::{Address, Amount, Network};
 

@@ -141,7 +141,7 @@ mod tests {
     use crate::scheme::{PERMIT2_EXACT_PROXY, PERMIT2_UPTO_PROXY};
 
     fn hex(text: &str) -> [u8; 20] {
-        evm(&Address::evm(crate::local::hex::bytes(text).unwrap()))
+        evm(&Address::evm(crate::hex::read(text).unwrap()))
     }
 
     /// Signed by another implementation.

@@ -4,7 +4,6 @@ mod chain;
 mod eip712;
 mod facilitator;
 mod fault;
-mod hex;
 mod http;
 mod payment;
 mod signature;

@@ -4,8 +4,9 @@ use serde::Deserialize;
 
 use super::chain::Once;
 use super::eip712::{Permit, Token, Transfer, evm};
-use super::{hex, signature};
+use super::signature;
 use crate::facilitator::PaymentCall;
+use crate::hex;
 use crate::money::{Address, Amount, Network};
 use crate::proto::{Object, Version, v1, v2};
 use crate::scheme::{PERMIT2, PERMIT2_EXACT_PROXY, PERMIT2_UPTO_PROXY};
@@ -207,12 +208,12 @@ impl Authorization {
             .ok_or(Invalid::new("invalid_network"))?;
         let malformed = || invalid("invalid_payload");
         let transfer = Transfer {
-            from: hex::bytes(&self.from).ok_or_else(malformed)?,
-            to: hex::bytes(&self.to).ok_or_else(malformed)?,
+            from: hex::read(&self.from).ok_or_else(malformed)?,
+            to: hex::read(&self.to).ok_or_else(malformed)?,
             value: self.value,
             valid_after: self.valid_after,
             valid_before: self.valid_before,
-            nonce: hex::bytes(&self.nonce).ok_or_else(malformed)?,
+            nonce: hex::read(&self.nonce).ok_or_else(malformed)?,
         };
         let token = evm(&wanted.asset);
         let domain = Token {
@@ -291,17 +292,17 @@ impl Permit2Authorization {
             .evm_chain_id()
             .ok_or(Invalid::new("invalid_network"))?;
         let malformed = || invalid("invalid_payload");
-        let from: [u8; 20] = hex::bytes(&self.from).ok_or_else(malformed)?;
+        let from: [u8; 20] = hex::read(&self.from).ok_or_else(malformed)?;
         let permit = Permit {
-            token: hex::bytes(&self.permitted.token).ok_or_else(malformed)?,
+            token: hex::read(&self.permitted.token).ok_or_else(malformed)?,
             amount: self.permitted.amount,
-            spender: hex::bytes(&self.spender).ok_or_else(malformed)?,
+            spender: hex::read(&self.spender).ok_or_else(malformed)?,
             nonce: self.nonce,
             deadline: self.deadline,
-            to: hex::bytes(&self.witness.to).ok_or_else(malformed)?,
+            to: hex::read(&self.witness.to).ok_or_else(malformed)?,
             facilitator: match (wanted.is_upto, &self.witness.facilitator) {
                 (false, _) => None,
-                (true, Some(text)) => Some(hex::bytes(text).ok_or_else(malformed)?),
+                (true, Some(text)) => Some(hex::read(text).ok_or_else(malformed)?),
                 (true, None) => return Err(invalid("unsupported_payload_type")),
             },
             valid_after: self.witness.valid_after,

@@ -2,7 +2,7 @@
 
 use k256::ecdsa::{RecoveryId, Signature, SigningKey, VerifyingKey};
 
-use super::hex;
+use crate::hex;
 use crate::money::hash::keccak256;
 
 pub(super) fn sign(key: &SigningKey, digest: &[u8; 32]) -> String {
@@ -16,7 +16,7 @@ pub(super) fn sign(key: &SigningKey, digest: &[u8; 32]) -> String {
 /// Who signed this; nobody if it is no signature. One of the two signatures that every signature has is refused, as
 /// contracts refuse it: else anybody could turn one into the other.
 pub(super) fn signer(digest: &[u8; 32], signature: &str) -> Option<[u8; 20]> {
-    let bytes: [u8; 65] = hex::bytes(signature)?;
+    let bytes: [u8; 65] = hex::read(signature)?;
     let (rs, v) = bytes.split_at(64);
     let signature = Signature::from_slice(rs).ok()?;
     if signature.normalize_s() != signature {

@@ -8,7 +8,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::eip712::{Permit, Token, Transfer, evm};
-use super::{hex, signature};
+use super::signature;
+use crate::hex;
 use crate::money::hash::keccak256;
 use crate::money::{Address, Amount, Network};
 use crate::proto::v2::PaymentRequirements;
@@ -48,7 +49,7 @@ pub struct Wallet {
 impl Wallet {
     /// The account of a private key: `0x` and 64 hexadecimal digits.
     pub fn from_key(key: &str) -> Result<Self, WalletError> {
-        let bytes: [u8; 32] = hex::bytes(key)
+        let bytes: [u8; 32] = hex::read(key)
             .ok_or_else(|| WalletError::new("a private key is 32 bytes in hexadecimal"))?;
         // Two wallets of one key must not use the same nonces.
         let mut seed = [0; 32];

@@ -313,7 +313,7 @@ impl<'a> Reader<'a> {
 
 /// How many bytes from here on are ASCII that stands for itself in a string.
 #[inline]
-pub(super) fn plain(text: &[u8]) -> usize {
+fn plain(text: &[u8]) -> usize {
     const EACH: u64 = u64::MAX / 0xff;
     const HIGH: u64 = EACH << 7;
     let mut rest = text;
@@ -330,9 +330,13 @@ pub(super) fn plain(text: &[u8]) -> usize {
         }
         rest = behind;
     }
-    let is_plain = |byte: u8| matches!(byte, b' '..0x80) && byte != b'"' && byte != b'\\';
     let in_rest = rest.iter().take_while(|byte| is_plain(**byte)).count();
     text.len() - rest.len() + in_rest
+}
+
+/// Whether this is ASCII that stands for itself in a string.
+pub(super) const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..0x80) && byte != b'"' && byte != b'\\'
 }
 
 /// Why a text is not the JSON that was expected. It repeats nothing of it.

@@ -50,7 +50,7 @@ pub(crate) fn settle(sale: Sale, answered: Option<Answered>) -> Settling {
         good,
         verified,
         claim,
-        payment: _,
+        meter: _,
     } = sale;
     let till = Arc::clone(&paying.asked.policy.till);
     let terms = Arc::clone(&good.terms);
@@ -94,7 +94,7 @@ pub(crate) async fn admit(paying: Box<Paying>) -> Admission {
 async fn settle_first(sale: Sale) -> Admission {
     let policy = Arc::clone(&sale.paying.asked.policy);
     let method = sale.paying.asked.method.clone();
-    let payment = sale.payment.clone();
+    let payment = sale.payment();
     match settle(sale, None).await {
         Ok(Charged {
             receipt,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::text;
+use crate::hex::trimmed;
 use crate::ledger::{BodyDigest, Delivery, KeptAnswer, Receipt, Settled};
 use crate::money::Amount;
 use crate::proto::SettleResponse;
@@ -212,8 +213,7 @@ fn pack(answer: &SettleResponse, amount: Amount) -> Option<Box<[u8]>> {
     text::pack(&mut left, transaction)?;
     text::pack(&mut left, network)?;
     let amount = amount.to_be_bytes();
-    let zeros = amount.iter().take_while(|byte| **byte == 0).count();
-    left.write_all(&amount[zeros..]).ok()?;
+    left.write_all(trimmed(&amount)).ok()?;
     let unused = left.len();
     Some(room[..room.len() - unused].into())
 }

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use crate::hex::{self, trimmed};
+
 /// What a packed text begins with, above its length.
 const PLAIN: u8 = 0;
 /// Digits of one case.
@@ -20,34 +22,79 @@ const CHAINS: &str = "eip155:";
 pub(super) fn pack(out: &mut impl Write, text: &str) -> Option<()> {
     if let Some(chain) = chain(text) {
         let number = chain.to_be_bytes();
-        let zeros = number.iter().take_while(|byte| **byte == 0).count();
-        begin(out, CHAIN, number.len() - zeros)?;
-        return out.write_all(&number[zeros..]).ok();
+        let number = trimmed(&number);
+        begin(out, CHAIN, number.len())?;
+        return out.write_all(number).ok();
     }
-    let digits = text.strip_prefix("0x").unwrap_or_default().as_bytes();
-    let (pairs, rest) = digits.as_chunks::<2>();
-    if pairs.is_empty() || !rest.is_empty() || !are_all(digits, u8::is_ascii_hexdigit) {
-        begin(out, PLAIN, text.len())?;
-        return out.write_all(text.as_bytes()).ok();
+    match text.strip_prefix("0x").and_then(Digits::read) {
+        Some(digits) => digits.pack(out),
+        None => {
+            begin(out, PLAIN, text.len())?;
+            out.write_all(text.as_bytes()).ok()
+        }
     }
-    let is_lower = are_all(digits, |digit| !digit.is_ascii_uppercase());
-    begin(out, if is_lower { LOWER } else { MIXED }, pairs.len())?;
-    for pairs in pairs.chunks(32) {
+}
+
+/// Hexadecimal digits of whole bytes, up to a word of a contract, and zeros behind them.
+struct Digits {
+    text: [u8; 64],
+    /// How many bytes they are.
+    length: usize,
+    bytes: [u8; 32],
+    is_lower: bool,
+}
+
+impl Digits {
+    fn read(digits: &str) -> Option<Self> {
+        let mut text = [b'0'; 64];
+        text.get_mut(..digits.len())?
+            .copy_from_slice(digits.as_bytes());
+        if digits.is_empty() || !digits.len().is_multiple_of(2) {
+            return None;
+        }
+        // In two passes without a branch, which compilers turn into vector instructions.
+        let (mut values, mut all, mut cases) = (text, 0, u8::MAX);
+        for digit in &mut values {
+            cases &= *digit;
+            *digit = hex::value(*digit);
+            all |= *digit;
+        }
         let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(pairs) {
-            *byte = byte_of(*pair);
+        for (byte, [high, low]) in bytes.iter_mut().zip(values.as_chunks::<2>().0) {
+            *byte = high << 4 | low;
         }
-        out.write_all(&bytes[..pairs.len()]).ok()?;
+        (all <= 0xf).then_some(Self {
+            text,
+            length: digits.len() / 2,
+            bytes,
+            is_lower: cases & CASE != 0,
+        })
     }
-    if !is_lower {
-        for eight in digits.chunks(8) {
-            let cases = eight.iter().enumerate().fold(0, |bits, (i, digit)| {
-                bits | u8::from(digit.is_ascii_uppercase()) << i
-            });
-            out.write_all(&[cases]).ok()?;
+
+    fn pack(&self, out: &mut impl Write) -> Option<()> {
+        let kind = if self.is_lower { LOWER } else { MIXED };
+        begin(out, kind, self.length)?;
+        out.write_all(&self.bytes[..self.length]).ok()?;
+        if self.is_lower {
+            return Some(());
         }
+        let mut cases = [0; 8];
+        for (cases, digits) in cases.iter_mut().zip(self.text.as_chunks().0) {
+            *cases = capitals(*digits);
+        }
+        out.write_all(&cases[..self.length.div_ceil(4)]).ok()
     }
-    Some(())
+}
+
+/// Of all digits only capital letters have not this bit.
+const CASE: u8 = 0x20;
+
+/// A bit for each digit that is a capital letter, the lowest for the first.
+const fn capitals(digits: [u8; 8]) -> u8 {
+    const EACH: u64 = u64::MAX / 0xff;
+    let all = (!u64::from_le_bytes(digits) / CASE as u64) & EACH;
+    // Puts the bits of all bytes side by side, into the highest.
+    (all.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
 }
 
 /// The number of an EVM chain whose name is spelled in the one right way.
@@ -67,18 +114,6 @@ fn begin(out: &mut impl Write, kind: u8, length: usize) -> Option<()> {
         out.write_all(&[kind | LENGTH, length])
     };
     written.ok()
-}
-
-/// Like `all`, but without a way out before the end, so that compilers make vector instructions of it.
-fn are_all(digits: &[u8], is_so: impl Fn(&u8) -> bool) -> bool {
-    digits.iter().fold(true, |all, digit| all & is_so(digit))
-}
-
-/// What two hexadecimal digits of any case stand for, both at once.
-const fn byte_of(digits: [u8; 2]) -> u8 {
-    let digits = u16::from_le_bytes(digits);
-    let values = (digits & 0x0f0f) + 9 * (digits >> 6 & 0x0101);
-    (values << 4 | values >> 8) as u8
 }
 
 /// Takes a text off the front of what was packed.

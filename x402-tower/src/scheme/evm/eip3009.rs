@@ -1,7 +1,8 @@
 use std::borrow::Cow;
 
-use super::hex;
+use super::text;
 use crate::digest::Digest;
+use crate::hex::trimmed;
 use crate::money::Address;
 use crate::proto::{ReadError, Reader};
 use crate::scheme::{Authorization, Key, Malformed};
@@ -48,23 +49,23 @@ impl<'a> Wire<'a> {
         let token = asset
             .to_evm_bytes()
             .ok_or_else(|| Malformed::new("the asset is no contract"))?;
-        let from = hex::bytes(&self.from, "from")?;
-        let to = hex::bytes(&self.to, "to")?;
-        let nonce = hex::bytes(&self.nonce, "nonce")?;
-        let value = hex::amount(&self.value, "value")?;
-        let valid = hex::second(&self.valid_after, "validAfter")?
-            ..hex::second(&self.valid_before, "validBefore")?;
+        let from = text::bytes(&self.from, "from")?;
+        let to = text::bytes(&self.to, "to")?;
+        let nonce = text::bytes(&self.nonce, "nonce")?;
+        let value = text::amount(&self.value, "value")?;
+        let valid = text::second(&self.valid_after, "validAfter")?
+            ..text::second(&self.valid_before, "validBefore")?;
 
         // The token itself remembers which nonces are used.
         let key = Key::of_nonce(chain_id, &token, &from, &nonce);
-        let signature = hex::Signature::read(signature);
+        let signature = text::Signature::read(signature);
         let [start, end] = [valid.start, valid.end].map(u64::to_be_bytes);
         let value_bytes = value.to_be_bytes();
         let signed = [
             &to[..],
-            hex::trimmed(&value_bytes),
-            hex::trimmed(&start),
-            hex::trimmed(&end),
+            trimmed(&value_bytes),
+            trimmed(&start),
+            trimmed(&end),
             signature.as_bytes(),
         ];
         let proof = Digest::of("eip3009", signed);

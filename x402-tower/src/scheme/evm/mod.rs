@@ -2,10 +2,10 @@
 
 mod eip3009;
 mod exact;
-mod hex;
 mod payload;
 mod permit2;
 mod reasons;
+mod text;
 mod upto;
 
 pub use self::exact::ExactEvm;

@@ -1,7 +1,8 @@
 use std::borrow::Cow;
 
-use super::hex;
+use super::text;
 use crate::digest::Digest;
+use crate::hex::trimmed;
 use crate::money::Address;
 use crate::proto::{ReadError, Reader};
 use crate::scheme::{Authorization, Flaw, Key, Malformed};
@@ -114,32 +115,32 @@ impl Wire<'_> {
         good_spender: &Address,
         signature: &str,
     ) -> Result<Authorization, Malformed> {
-        let from = hex::bytes(&self.from, "from")?;
-        let to = hex::bytes(&self.witness.to, "witness.to")?;
-        let token = hex::bytes(&self.permitted.token, "permitted.token")?;
-        let spender = hex::bytes(&self.spender, "spender")?;
+        let from = text::bytes(&self.from, "from")?;
+        let to = text::bytes(&self.witness.to, "witness.to")?;
+        let token = text::bytes(&self.permitted.token, "permitted.token")?;
+        let spender = text::bytes(&self.spender, "spender")?;
         let facilitator = self
             .facilitator()
-            .map(|text| hex::bytes::<20>(text, "witness.facilitator"))
+            .map(|text| text::bytes::<20>(text, "witness.facilitator"))
             .transpose()?;
-        let amount = hex::amount(&self.permitted.amount, "permitted.amount")?;
-        let nonce = hex::amount(&self.nonce, "nonce")?.to_be_bytes();
-        let valid = hex::second(&self.witness.valid_after, "witness.validAfter")?
-            ..hex::second(&self.deadline, "deadline")?;
+        let amount = text::amount(&self.permitted.amount, "permitted.amount")?;
+        let nonce = text::amount(&self.nonce, "nonce")?.to_be_bytes();
+        let valid = text::second(&self.witness.valid_after, "witness.validAfter")?
+            ..text::second(&self.deadline, "deadline")?;
 
         // Permit2 remembers which nonces are used, whatever the token.
         let permit2 = PERMIT2.to_evm_bytes().unwrap_or_default();
         let key = Key::of_nonce(chain_id, &permit2, &from, &nonce);
-        let signature = hex::Signature::read(signature);
+        let signature = text::Signature::read(signature);
         let [start, end] = [valid.start, valid.end].map(u64::to_be_bytes);
         let amount_bytes = amount.to_be_bytes();
         let signed = [
             &token[..],
-            hex::trimmed(&amount_bytes),
+            trimmed(&amount_bytes),
             &spender,
             &to,
-            hex::trimmed(&start),
-            hex::trimmed(&end),
+            trimmed(&start),
+            trimmed(&end),
             signature.as_bytes(),
         ];
         let facilitator = facilitator.as_ref().map(|bytes| &bytes[..]);

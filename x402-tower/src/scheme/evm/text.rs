@@ -1,11 +1,13 @@
-//! Hexadecimal and decimal text of fixed size, read without allocating.
+//! What payments on EVM chains write as text, read without allocating.
 
+use crate::hex;
 use crate::money::Amount;
 use crate::scheme::{Flaw, Malformed};
 
 /// Exactly `N` bytes behind `0x`.
 pub(super) fn bytes<const N: usize>(text: &str, what: &str) -> Result<[u8; N], Malformed> {
-    unnamed(text).ok_or_else(|| Malformed::new(format!("`{what}` is not {N} bytes in hexadecimal")))
+    hex::read(text)
+        .ok_or_else(|| Malformed::new(format!("`{what}` is not {N} bytes in hexadecimal")))
 }
 
 /// A signature as it counts: in bytes if it has the usual length, so that its spelling does not matter. Contract wallets
@@ -17,7 +19,7 @@ pub(super) enum Signature<'a> {
 
 impl<'a> Signature<'a> {
     pub(super) fn read(text: &'a str) -> Self {
-        unnamed(text).map_or(Self::Other(text), Self::Usual)
+        hex::read(text).map_or(Self::Other(text), Self::Usual)
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
@@ -44,12 +46,6 @@ fn is_hex(text: &str) -> bool {
         && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// A big-endian number without the zeros in front of it.
-pub(super) fn trimmed(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    &number[zeros..]
-}
-
 pub(super) fn amount(text: &str, what: &str) -> Result<Amount, Malformed> {
     text.parse()
         .map_err(|error| Malformed::new(format!("`{what}`: {error}")))
@@ -59,36 +55,4 @@ pub(super) fn amount(text: &str, what: &str) -> Result<Amount, Malformed> {
 /// stands for a payment that does not say.
 pub(super) fn second(text: &str, what: &str) -> Result<u64, Malformed> {
     amount(text, what).map(|amount| u64::try_from(amount).unwrap_or(u64::MAX).min(u64::MAX - 1))
-}
-
-fn unnamed<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.strip_prefix("0x")?.as_bytes();
-    let (pairs, []) = digits.as_chunks::<2>() else {
-        return None;
-    };
-    let mut pairs: [[u8; 2]; N] = pairs.try_into().ok()?;
-    // In two passes without a branch, which compilers turn into vector instructions.
-    let mut all = 0;
-    for digit in pairs.as_flattened_mut() {
-        *digit = value(*digit);
-        all |= *digit;
-    }
-    let mut bytes = [0; N];
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = high << 4 | low;
-    }
-    (all <= 0xf).then_some(bytes)
-}
-
-/// What a character is as a digit; more than 15 if it is none.
-const fn value(character: u8) -> u8 {
-    let number = character.wrapping_sub(b'0');
-    let letter = (character | 0x20).wrapping_sub(b'a');
-    if number < 10 {
-        number
-    } else if letter < 6 {
-        letter + 10
-    } else {
-        0xff
-    }
 }
