@@ -1,9 +1,11 @@
 //! What is in the log: the whole truth about what went wrong, and no payment.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::routing::post;
+use axum::{Json, Router};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -325,4 +327,41 @@ async fn headers_that_are_long_are_warned_of() {
     assert_eq!((long("challenges"), long("payments")), (1, 0));
     with(6000);
     assert_eq!((long("challenges"), long("payments")), (2, 1));
+}
+
+/// What a facilitator says may repeat what it was asked, as errors of chains and gateways do.
+#[tokio::test]
+async fn nobody_logs_a_payment_that_a_facilitator_repeats() {
+    async fn failed(Json(call): Json<Value>) -> Json<Value> {
+        let message = format!("call reverted, args: {}", call["paymentPayload"]["payload"]);
+        Json(json!({
+            "isValid": false, "invalidReason": "unexpected_verify_error", "invalidMessage": message,
+        }))
+    }
+    async fn refused(Json(call): Json<Value>) -> (StatusCode, Json<Value>) {
+        let input = &call["paymentPayload"]["payload"]["signature"];
+        let problem = json!({ "msg": "Field required", "input": input });
+        (StatusCode::UNPROCESSABLE_ENTITY, Json(problem))
+    }
+    let log = Log::open();
+    for (verify, says) in [
+        (post(failed), "call reverted"),
+        (post(refused), "422 Unprocessable"),
+    ] {
+        let facilitator = Router::new().route("/verify", verify);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async { axum::serve(listener, facilitator).await });
+        let facilitator = HttpFacilitator::new(&url).unwrap();
+        let x402 = seller().facilitator(facilitator).build().unwrap();
+        let gate = x402.price("$0.01").unwrap();
+        let buyer = Buyer::new(77, Arc::new(SystemClock));
+        let payment = buyer.payment(&challenge(&gate).await);
+        let answer = ask(&gate, paying(get("/goods"), &encode(&payment))).await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        log.assert_says(&[says]);
+        let signature = payment["payload"]["signature"].as_str().unwrap();
+        let lines = log.lines();
+        assert_eq!(lines.iter().find(|line| line.contains(signature)), None);
+    }
 }

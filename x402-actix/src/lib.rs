@@ -78,7 +78,7 @@
 //! # What is different in actix
 //!
 //! * An error that an inner middleware returns goes through to the outer ones as it is, and gives the payment back. If it is
-//!   an error in name only, and renders as a redirect or a success, it is sold like any other answer.
+//!   an error in name only, with the `status_code` of a redirect or a success, it is sold like any other answer.
 //! * A middleware around a price must not keep a clone of the `HttpRequest` while it calls on: actix panics then, as it
 //!   does in scopes. The connection ends, and the payment is given back.
 //! * A client that closes its side of an HTTP/1 connection is not gone for actix, unless
@@ -145,7 +145,8 @@ pub use x402_tower::{
 /// # }
 /// ```
 ///
-/// The app has to have an [`X402`] in its data, as itself or as `web::Data`. Without one, every request is answered 500.
+/// The app has to have an [`X402`] in its data, as itself or as `web::Data`; that of a scope goes before that of its app if
+/// both are in the same form. Without one, or with one in each form, every request is answered 500.
 /// Nothing of a request is read before it is paid for: extractors run when it is.
 ///
 /// It works above and below route attributes, and without any, by `web::get().to(weather)`. **Above** them is better, by

@@ -65,7 +65,7 @@ impl Hasher {
         let mut length = bytes.len();
         if length < 0x80 && length < BLOCK - self.filled {
             // As most are.
-            let (said, rest) = (&mut self.block[self.filled..]).split_at_mut(1);
+            let (said, rest) = self.block[self.filled..].split_at_mut(1);
             said[0] = length as u8;
             rest[..length].copy_from_slice(bytes);
             self.filled += 1 + length;

@@ -10,7 +10,7 @@ use x402_tower::clock::Clock as _;
 use x402_tower::facilitator::{Endpoint, HttpFacilitator};
 use x402_tower::ledger::Intent;
 use x402_tower::local::Fault;
-use x402_tower::money::Money;
+use x402_tower::money::{Address, Amount, Asset, Money, Network, Registry, Transfer};
 use x402_tower::proto::header::{PAYMENT_REQUIRED, PAYMENT_RESPONSE};
 use x402_tower::settlement::{Testimony, Witness};
 
@@ -653,4 +653,36 @@ pub async fn are_believed_as_far_as_the_seller_says<A: App>() {
         );
     }
     shop.assert_charges(2);
+}
+
+/// How much a coin is worth is not known here, and most of one may be more than a dollar.
+pub async fn are_not_believed_in_what_is_no_dollar<A: App>() {
+    let network = Network::BASE_SEPOLIA;
+    let coin = Address::evm([0xee; 20]);
+    let coins = Asset::new(network.clone(), "COIN", coin.clone(), 18, Transfer::Eip3009)
+        .with_eip712("Coin", "1");
+    let dollars = Registry::new()
+        .dollar(&network)
+        .map(|asset| Asset::clone(asset))
+        .unwrap();
+    let shop = Shop::builder()
+        .seller(|seller| seller.token(coins).token(dollars))
+        .sell(
+            "/goods",
+            |x402| x402.route("0.9 COIN"),
+            crate::shop::goods(),
+        )
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let many = Amount::from(10u64.pow(18));
+    shop.facilitator
+        .fund(&network, &coin, buyer.address(), many);
+    // A try gets lost, and the buyer cancels the payment.
+    shop.facilitator
+        .on(Endpoint::Settle, [Fault::LoseRequest, Fault::CancelFirst]);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let answer = shop.send_and_wait(paying(get("/goods"), &payment)).await;
+    shop.assert_charges(0);
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
 }

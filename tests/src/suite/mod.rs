@@ -148,6 +148,7 @@ macro_rules! behaviours {
             faults: [
                 at_verification_cost_nothing,
                 may_just_be_delays,
+                are_not_believed_in_what_is_no_dollar,
                 that_lose_requests_are_asked_again,
                 that_lose_answers_are_believed_once,
                 that_lose_answers_are_caught_by_a_witness,

@@ -334,3 +334,29 @@ async fn browsers_are_told_nothing_by_those_who_answer_everything() {
     }
     assert_eq!(RUNS.load(Ordering::SeqCst), 0);
 }
+
+#[paid("$0.01")]
+async fn by_the_nearest() -> &'static str {
+    "the goods"
+}
+
+/// Whose data is nearer can be seen in one form only, so nobody is paid where there are two.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_nearest_seller_is_paid_or_none() {
+    const OTHER: &str = "0x2222222222222222222222222222222222222222";
+    let (_, outer) = open().await;
+    let inner = X402::local().pay_to("base-sepolia", OTHER).build().unwrap();
+    let app = serve!(move || {
+        let goods = || web::get().to(by_the_nearest);
+        let same = web::scope("/same").app_data(web::Data::new(inner.clone()));
+        let other = web::scope("/other").app_data(inner.clone());
+        App::new()
+            .app_data(web::Data::new(outer.clone()))
+            .service(same.route("/goods", goods()))
+            .service(other.route("/goods", goods()))
+    });
+    let challenge = Challenge::of(&ask(&app, "/same/goods").await).v2;
+    assert_eq!(challenge.accepts[0].pay_to, OTHER);
+    let answer = ask(&app, "/other/goods").await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+}

@@ -326,3 +326,16 @@ async fn a_token_of_the_sellers_own_is_what_dollars_mean() {
     assert!(x402.price("$0.001").is_err(), "it has two decimals");
     assert!(x402.price("0.001 USDC").is_ok());
 }
+
+/// Buyers sign what the scheme says in `extra`, and come back with what the engine says there.
+#[tokio::test]
+async fn what_others_say_in_extra_is_not_the_sellers_to_say() {
+    let x402 = good().build().unwrap();
+    for name in ["name", "version", "ref", "paymentFlow"] {
+        let route = x402.route(Accept::new("$0.01").extra(name, &"Tea"));
+        let error = route.build().unwrap_err().to_string();
+        assert!(error.contains(&format!("`{name}` in extra")), "{error}");
+    }
+    let route = x402.route(Accept::new("$0.01").extra("tea", &"Assam"));
+    assert!(route.build().is_ok());
+}

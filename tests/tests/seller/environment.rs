@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tower::{Layer as _, ServiceExt as _};
 use x402_tests::Challenge;
 use x402_tower::gate::RequestBody;
+use x402_tower::local::LocalFacilitator;
 use x402_tower::{Builder, ConfigError, X402};
 
 use super::PAYEE;
@@ -93,7 +94,7 @@ async fn says_everything_that_a_seller_needs() {
 async fn wins_over_what_the_code_said_before() {
     let code = || X402::local().public_url("https://code.example");
     // The same network by another name, and one more.
-    let payees = format!("eip155:84532={OTHER} base={PAYEE}");
+    let payees = format!("eip155:84532={OTHER} sei-testnet={PAYEE}");
     let variables = [
         ("X402_PAY_TO", payees.as_str()),
         ("X402_PUBLIC_URL", "https://env.example"),
@@ -166,4 +167,34 @@ async fn is_text() {
     )];
     let error = X402::local().from_variables(variables).build().unwrap_err();
     assert_eq!(error.to_string(), "`X402_SECRET` is no text");
+}
+
+/// Real dollars are not sold for play money because a variable is missing, or empty, or spelled otherwise.
+#[tokio::test]
+async fn that_forgets_the_facilitator_sells_nothing_for_play_money() {
+    for (network, problem) in [
+        (
+            "base",
+            Some(
+                "play money is none on eip155:8453: say `.facilitator(…)`, or set `X402_FACILITATOR`",
+            ),
+        ),
+        ("base-sepolia", None),
+    ] {
+        let payees = format!("{network}={PAYEE}");
+        for (name, value) in [
+            ("X402_FACILITATOR", ""),
+            ("X402_FACILITATOR_URL", "https://facilitator.example"),
+            ("NOTHING", "at all"),
+        ] {
+            let variables = [(name, value), ("X402_PAY_TO", payees.as_str())];
+            let built = read(X402::local(), variables).build();
+            let said = built.err().map(|error| error.to_string());
+            assert_eq!(said.as_deref(), problem, "{network}, {name}");
+        }
+        // Who says it means it.
+        let meant = X402::local().facilitator(LocalFacilitator::new());
+        let variables = [("X402_PAY_TO", payees.as_str())];
+        assert!(read(meant, variables).build().is_ok());
+    }
 }

@@ -116,7 +116,10 @@ async fn an_option_says_as_much_as_the_seller_cares_to() {
 async fn a_seller_of_ones_own_is_paid_where_one_says() {
     let local = offers(&X402::local().build().unwrap().price("$0.01").unwrap()).await;
     assert_eq!(networks(&local), ["eip155:84532"]);
-    for (network, id) in [("base", "eip155:8453"), ("base-sepolia", "eip155:84532")] {
+    for (network, id) in [
+        ("sei-testnet", "eip155:1328"),
+        ("base-sepolia", "eip155:84532"),
+    ] {
         let in_code = X402::local().pay_to(network, OTHER);
         let in_variables =
             X402::local().from_variables([("X402_PAY_TO", format!("{network}={OTHER}"))]);

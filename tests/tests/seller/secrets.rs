@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 use x402_tower::X402;
 use x402_tower::facilitator::{HttpFacilitator, SharedFacilitator};
+use x402_tower::proto::{Presented, Version};
 
 use super::PAYEE;
 
@@ -65,4 +66,15 @@ async fn an_address_with_a_password_is_refused_and_not_repeated() {
         assert_hidden(&format!("{error} {error:?}"));
         assert!(error.to_string().contains("shop.example"), "{error}");
     }
+}
+
+/// Schemes of a seller's own may print what they are given.
+#[test]
+fn nobody_prints_a_payment() {
+    let json = serde_json::json!({
+        "x402Version": 1, "scheme": "exact", "network": "base", "payload": { "signature": SECRET },
+    });
+    let json = json.to_string();
+    let presented = Presented::read(Version::V1, json.as_bytes()).unwrap();
+    assert_hidden(&format!("{presented:?} {presented:#?}"));
 }

@@ -63,9 +63,17 @@ where
 /// The price of a handler. If there is none, the log says why.
 fn paid(declaration: &'static Declaration, request: &HttpRequest) -> Option<Paid> {
     let shared = request.app_data().map(web::Data::get_ref);
-    let Some(x402) = shared.or_else(|| request.app_data::<X402>()) else {
-        log::error!("a paid handler, and no `X402` in the data of the app: say `.app_data(web::Data::new(x402.clone()))`"; handler = declaration.name());
-        return None;
+    let x402 = match (shared, request.app_data::<X402>()) {
+        (Some(x402), None) | (None, Some(x402)) => x402,
+        (None, None) => {
+            log::error!("a paid handler, and no `X402` in the data of the app: say `.app_data(web::Data::new(x402.clone()))`"; handler = declaration.name());
+            return None;
+        }
+        // Which of them is nearer cannot be seen, and it matters who is paid.
+        (Some(_), Some(_)) => {
+            log::error!("a paid handler, and an `X402` in the data of the app as itself and another as `web::Data`: say both in one form"; handler = declaration.name());
+            return None;
+        }
     };
     let declared = x402.declared(declaration).inspect_err(|error| {
         log::error!("a request for something whose price cannot be paid"; handler = declaration.name(), error = error);

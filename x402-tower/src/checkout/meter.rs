@@ -55,9 +55,8 @@ const PARTS: u64 = 10u64.pow(FINER as u32);
 
 impl Meter {
     pub(crate) fn new(asset: Arc<Asset>, most: Amount, registry: &Registry) -> Self {
-        let dollar = registry.dollar(&asset.network);
         Self(Arc::new(Inner {
-            is_dollar: dollar.is_some_and(|dollar| dollar.address == asset.address),
+            is_dollar: registry.is_dollar(&asset),
             asset,
             most,
             count: Mutex::default(),

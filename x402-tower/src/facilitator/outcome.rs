@@ -4,6 +4,7 @@ use std::fmt;
 use super::FacilitatorError;
 use crate::money::{Address, Amount, Network};
 use crate::proto::{Object, SettleResponse, VerifyResponse};
+use crate::redacted::excerpt;
 use crate::scheme::{Meaning, Scheme};
 
 /// A reason of the protocol: a machine word, safe to show to anybody.
@@ -124,7 +125,7 @@ impl Verification {
             // The facilitator's own trouble says nothing about the payment.
             (false, Some("unexpected_verify_error" | "unexpected_error")) => {
                 let message = answer.invalid_message.unwrap_or_default();
-                Self::Unavailable(FacilitatorError::unreadable(message))
+                Self::Unavailable(FacilitatorError::unreadable(excerpt(&message)))
             }
             (false, Some(used)) if expected.scheme.meaning(used) == Meaning::AlreadyUsed => {
                 Self::AlreadyUsed

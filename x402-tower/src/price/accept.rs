@@ -66,7 +66,7 @@ impl Accept {
         self
     }
 
-    /// One more member in the `extra` of the offer.
+    /// One more member in the `extra` of the offer, beside those that its scheme has there.
     #[must_use]
     pub fn extra(mut self, name: impl Into<String>, value: &impl Serialize) -> Self {
         let name = name.into();

@@ -279,10 +279,14 @@ impl PreparedOffer {
             Extra::NotYet => return Ok(None),
         };
         for (name, value) in offer.extra.iter() {
+            // Buyers sign what the scheme says there, and come back with what is said here.
+            if extra.get(name).is_some() || [REFERENCE, FLOW].contains(&name) {
+                return Err(format!("`{name}` in extra is not the seller's to say"));
+            }
             extra.set(name, &value).map_err(|error| error.to_string())?;
         }
         if let Some(flow) = listing.flow {
-            extra = extra.with_text("paymentFlow", flow);
+            extra = extra.with_text(FLOW, flow);
         }
         let mut requirements = PaymentRequirements::new(
             offer.scheme.name(),
@@ -453,6 +457,7 @@ impl OfferV1 {
 
 /// The key in `extra` under which a challenge has its reference.
 pub(crate) const REFERENCE: &str = "ref";
+const FLOW: &str = "paymentFlow";
 
 /// Requirements with a hole for their reference.
 fn marked(requirements: &PaymentRequirements) -> PaymentRequirements {

@@ -1,13 +1,13 @@
 //! A payment as it arrives: decoded once, read in place.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::Version;
 use super::header::HeaderError;
 use super::read::{RawJson, ReadError, Reader};
 
 /// A payment header, decoded but not judged. Everything in it was written by the client.
-#[derive(Debug)]
 pub struct Presented<'a> {
     /// The version of the header that it came in.
     pub version: Version,
@@ -21,6 +21,16 @@ pub struct Presented<'a> {
     pub resource: Option<RawJson<'a>>,
     /// What the extensions have to say.
     pub extensions: Option<RawJson<'a>>,
+}
+
+impl fmt::Debug for Presented<'_> {
+    /// Shows no payment: until it is settled it can be spent by whoever reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented")
+            .field("version", &self.version)
+            .field("accepted", &self.accepted)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a client says it accepts.

@@ -23,6 +23,14 @@ use crate::tasks::Tasks;
 use crate::telemetry::{Event, Observer};
 use crate::till::{AllTerms, Limits, Origin, Till};
 
+/// Whom a seller has for trying things out, as long as nobody else is named.
+struct StandIn {
+    /// For play money.
+    facilitator: SharedFacilitator,
+    network: &'static str,
+    payee: &'static str,
+}
+
 /// Sets up a seller.
 ///
 /// Nothing is checked before [`Builder::build`], which reports everything that is wrong at once.
@@ -62,8 +70,7 @@ use crate::till::{AllTerms, Limits, Origin, Till};
 pub struct Builder<L = GateLayer> {
     pub(super) facilitator: Option<Result<SharedFacilitator, String>>,
     pub(super) payees: Vec<(String, String)>,
-    /// Who is paid, and where, if nobody is named.
-    stand_in: Option<(&'static str, &'static str)>,
+    stand_in: Option<StandIn>,
     origin: Option<Result<Origin, String>>,
     pub(super) registry: Registry,
     schemes: Vec<Arc<dyn Scheme>>,
@@ -122,10 +129,18 @@ impl<L: From<GateLayer>> Builder<L> {
         self
     }
 
-    /// Who is paid on a network as long as nobody else is, anywhere.
     #[cfg(feature = "local")]
-    pub(super) const fn stand_in(mut self, network: &'static str, address: &'static str) -> Self {
-        self.stand_in = Some((network, address));
+    pub(super) fn stand_in(
+        mut self,
+        facilitator: impl Facilitator,
+        network: &'static str,
+        payee: &'static str,
+    ) -> Self {
+        self.stand_in = Some(StandIn {
+            facilitator: SharedFacilitator::new(facilitator),
+            network,
+            payee,
+        });
         self
     }
 
@@ -335,10 +350,10 @@ impl<L: From<GateLayer>> Builder<L> {
             Err(self.missing(problem, environment::PUBLIC_URL))
         });
         let origin = origin.map_err(|problem| problems.push(problem)).ok();
-        let facilitator = self.facilitator.take().unwrap_or_else(|| {
-            let problem = "the facilitator is missing: say `.facilitator(…)`";
-            Err(self.missing(problem, environment::FACILITATOR))
-        });
+        let facilitator = match self.facilitator.take() {
+            Some(named) => named,
+            None => self.for_play_money(&payees),
+        };
         let facilitator = facilitator.map_err(|problem| problems.push(problem)).ok();
         let home = self.home.take().or_else(|| Handle::try_current().ok());
         if home.is_none() {
@@ -441,7 +456,8 @@ impl<L: From<GateLayer>> Builder<L> {
             .payees
             .iter()
             .map(|(network, address)| (&**network, &**address));
-        let stand_in = self.stand_in.filter(|_| self.payees.is_empty());
+        let stand_in = self.stand_in.as_ref().filter(|_| self.payees.is_empty());
+        let stand_in = stand_in.map(|stand_in| (stand_in.network, stand_in.payee));
         for (network, address) in named.chain(stand_in) {
             let network = match self.registry.network(network) {
                 Ok(network) => network,
@@ -465,6 +481,20 @@ impl<L: From<GateLayer>> Builder<L> {
             ));
         }
         payees
+    }
+
+    /// The facilitator if none is named. Play money must not buy what is to be paid for with real money, only because a
+    /// line or a variable is missing.
+    fn for_play_money(&self, payees: &[(Network, Address)]) -> Result<SharedFacilitator, String> {
+        let real = |(network, _): &&(Network, Address)| !network.is_testnet();
+        let problem = match (&self.stand_in, payees.iter().find(real)) {
+            (Some(stand_in), None) => return Ok(stand_in.facilitator.clone()),
+            (Some(_), Some((network, _))) => {
+                format!("play money is none on {network}: say `.facilitator(…)`")
+            }
+            (None, _) => "the facilitator is missing: say `.facilitator(…)`".to_owned(),
+        };
+        Err(self.missing(&problem, environment::FACILITATOR))
     }
 
     /// Something that is missing, and how it is said: in code, or by a variable if any were read.

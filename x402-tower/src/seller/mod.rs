@@ -46,7 +46,8 @@ impl<L: From<GateLayer>> Seller<L> {
 
     /// Sets up a seller who is paid in play money by a [facilitator in the process](crate::local::LocalFacilitator), on
     /// Base Sepolia, into nobody's account. Anything can be said otherwise before it is built: with a
-    /// [`Builder::pay_to`] of one's own, one is paid there and nowhere else.
+    /// [`Builder::pay_to`] of one's own, one is paid there and nowhere else. Play money buys nothing on networks where
+    /// money is real: who is paid there has to say a [`Builder::facilitator`], too.
     ///
     /// ```
     /// use x402_tower::X402;
@@ -61,9 +62,13 @@ impl<L: From<GateLayer>> Seller<L> {
     /// ```
     #[cfg(feature = "local")]
     pub fn local() -> Builder<L> {
+        let nobody = "0x000000000000000000000000000000000000dEaD";
         Builder::new()
-            .facilitator(crate::local::LocalFacilitator::new())
-            .stand_in("base-sepolia", "0x000000000000000000000000000000000000dEaD")
+            .stand_in(
+                crate::local::LocalFacilitator::new(),
+                "base-sepolia",
+                nobody,
+            )
             .trust_host(false)
     }
 

@@ -284,8 +284,9 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
         self
     }
 
-    /// Up to how much is served when it is only probable that the money has moved, once for each payer: one dollar
-    /// unless said otherwise.
+    /// Up to how much is served when it is only probable that the money has moved, once a day for each payer at each
+    /// server: one dollar unless said otherwise. Only what dollars mean on a network is worth what is known; payments in
+    /// other tokens are never served so.
     pub const fn unconfirmed_up_to(mut self, ceiling: Money) -> Self {
         self.unconfirmed = ceiling;
         self

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::checkout::{Budgets, Claim, Good, Policy, Verified};
 use crate::ledger::{BodyDigest, Intent, KeptAnswer, Parked, Token};
-use crate::money::Money;
+use crate::money::{Amount, Asset};
 use crate::scheme::{Authorization, Scheme};
 
 /// Money that is to move: a claim that has been verified, and what is to be remembered with it.
@@ -64,7 +64,7 @@ impl Charge {
             valid_before,
         );
         intent.most = most;
-        let may_be_unconfirmed = is_at_most(&intent, identified.asset.decimals, policy.unconfirmed);
+        let may_be_unconfirmed = may_be_believed(policy, &identified.asset, amount);
         let mut parked = Parked::new(intent, Duration::ZERO);
         parked.may_be_unconfirmed = may_be_unconfirmed;
         if let Some(Answered { body, answer }) = answered {
@@ -84,9 +84,9 @@ impl Charge {
     }
 }
 
-fn is_at_most(intent: &Intent, decimals: u8, ceiling: Money) -> bool {
-    intent
-        .amount
-        .to_money(decimals)
-        .is_some_and(|amount| amount <= ceiling)
+/// Whether so much may be taken for paid on mere belief. What it is worth is known of dollars only.
+fn may_be_believed(policy: &Policy, asset: &Asset, amount: Amount) -> bool {
+    let money = amount.to_money(asset.decimals);
+    policy.till.list.registry.is_dollar(asset)
+        && money.is_some_and(|money| money <= policy.unconfirmed)
 }

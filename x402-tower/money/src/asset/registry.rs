@@ -51,6 +51,12 @@ impl Registry {
         network: Network,
     ) -> Result<(), RegistryError> {
         let name = name.into();
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            return Err(RegistryError {
+                subject: name,
+                problem: Problem::NetworkName,
+            });
+        }
         match name.parse::<Network>() {
             Ok(known) if known != network => Err(RegistryError {
                 subject: name,
@@ -89,6 +95,12 @@ impl Registry {
         self.assets(network).next()
     }
 
+    /// Whether this token is what a price in dollars means on its network.
+    pub fn is_dollar(&self, asset: &Asset) -> bool {
+        let dollar = self.dollar(&asset.network);
+        dollar.is_some_and(|dollar| dollar.address == asset.address)
+    }
+
     /// The token with this ticker, in upper or lower case.
     pub fn find(&self, network: &Network, symbol: &str) -> Option<&Arc<Asset>> {
         self.assets(network)
@@ -115,6 +127,7 @@ pub struct RegistryError {
 enum Problem {
     ForeignAddress,
     Symbol,
+    NetworkName,
     Decimals,
     NameTaken(Network),
 }
@@ -126,6 +139,7 @@ impl fmt::Display for RegistryError {
             Problem::ForeignAddress => {
                 write!(f, "the address of `{subject}` is not one of its network")
             }
+            Problem::NetworkName => write!(f, "`{subject}`: a network's name is one word"),
             Problem::Symbol => write!(
                 f,
                 "`{subject}` is not a ticker: it is empty or holds spaces"
@@ -194,6 +208,13 @@ mod tests {
             error.to_string(),
             "`base` already names the network eip155:8453"
         );
+        for name in ["", " ", "my chain"] {
+            let error = registry.name_network(name, Network::BASE).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("`{name}`: a network's name is one word")
+            );
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ use self::base::Base;
 use super::{Facilitator, FacilitatorError, PaymentCall};
 use crate::clock::{Clock, Elapsed, SystemClock, timeout};
 use crate::proto::{SettleResponse, SupportedResponse, VerifyResponse};
+use crate::redacted::excerpt;
 
 pub use self::authorize::Authorize;
 pub use self::base::UrlError;
@@ -215,13 +216,10 @@ fn read<A: DeserializeOwned>(response: &Response<Bytes>) -> Result<A, Facilitato
                 "it answered {status}; redirects are not followed, so say the address that it redirects to"
             ));
         }
-        let beginning: String =
-            String::from_utf8_lossy(response.body()).chars().take(LOGGED_CHARACTERS).collect();
+        let beginning = excerpt(&String::from_utf8_lossy(response.body()));
         FacilitatorError::unreadable(format!("it answered {status} and {error}: {beginning:?}"))
     })
 }
-
-const LOGGED_CHARACTERS: usize = 200;
 
 impl<T: Transport> Facilitator for HttpFacilitator<T> {
     async fn verify(&self, payment: &PaymentCall) -> Result<VerifyResponse, FacilitatorError> {
