@@ -137,6 +137,7 @@ macro_rules! behaviours {
                 are_found_by_what_was_ordered,
                 are_found_among_a_few,
                 are_found_by_an_order_that_failed,
+                lose_nothing_to_another_order_that_failed,
                 may_order_something_longer,
                 may_order_something_else_meanwhile,
                 buy_anew_what_was_delivered_meanwhile,

@@ -1,7 +1,7 @@
 //! Buyers who sign anew for what they have paid for and not got. Every client does that.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -438,6 +438,58 @@ pub async fn are_found_by_an_order_that_failed<A: App>() {
         shop.ledger.wait_for(Verb::Delivered, delivered).await;
     }
     shop.assert_charges(3);
+}
+
+/// Paid before, and the handler failed before it had read the order, so that another order is served for it. That fails too, and
+/// does not take the place of the first.
+pub async fn lose_nothing_to_another_order_that_failed<A: App>() {
+    let runs = AtomicUsize::new(0);
+    let cook = handler(move |request: Request<TestBody>| {
+        let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
+        async move {
+            let order = match run {
+                1 => Bytes::new(),
+                _ => request.into_body().collect().await?.to_bytes(),
+            };
+            let mut response = http::Response::new(body(order));
+            if run <= 2 {
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            }
+            Ok(response)
+        }
+    });
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            |x402| x402.route("$0.01").settle(Settle::Before),
+            cook,
+        )
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let order = async |order: &'static str, payment: &_| {
+        let ask = request(Method::POST, "/goods", order);
+        shop.send(paying(ask, payment)).await
+    };
+    let tea = shop.pay(&buyer, "/goods").await;
+    let coffee = shop.pay(&buyer, "/goods").await;
+    let orders = [("tea", &tea), ("coffee", &coffee)];
+    for (times, (ordered, payment)) in orders.into_iter().enumerate() {
+        let answer = order(ordered, payment).await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        let paid_by = &shop.transfers()[0].transaction;
+        assert_eq!(&answer.receipt().transaction, paid_by);
+        shop.ledger.wait_for(Verb::Undelivered, times + 1).await;
+    }
+    shop.assert_charges(1);
+    for (times, (ordered, payment)) in orders.into_iter().enumerate() {
+        let answer = order(ordered, payment).await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, ordered));
+        let paid_by = &shop.transfers()[times].transaction;
+        assert_eq!(&answer.receipt().transaction, paid_by);
+        shop.ledger.wait_for(Verb::Delivered, times + 1).await;
+    }
+    shop.assert_charges(2);
 }
 
 /// While it is not known whether an order was paid for, another order is another purchase.

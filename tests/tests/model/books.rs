@@ -227,10 +227,13 @@ impl Ledger for Books {
     }
 
     async fn rerun(&self, key: &Key, most: u8, delivered: bool) -> Result<Rerun, LedgerError> {
+        // It may be heard out at home, when the request is gone.
+        let request = self.history.current();
         self.verb(async {
             let rerun = self.ledger.rerun(key, most, delivered).await?;
             if let Rerun::Granted(_) = rerun {
-                self.history.wrote(self.life.server, key, Verb::Rerun);
+                let verb = Verb::Rerun { request };
+                self.history.wrote(self.life.server, key, verb);
             }
             Ok(rerun)
         })

@@ -64,7 +64,7 @@ pub enum Verb {
     Park,
     Release(Release),
     GiveUp,
-    Rerun,
+    Rerun { request: Option<usize> },
     Deliver(Delivery),
     Due,
 }

@@ -96,7 +96,7 @@ struct Payment {
     begun_by: Option<usize>,
     /// What was owed when it was claimed, that should have gone before.
     owed_before: Vec<usize>,
-    /// The request that it has paid a run for, if it was not the one that has claimed it.
+    /// The last request whose answer it has paid for, if there is one.
     ran_for: Option<usize>,
     charge: Option<String>,
     charged_since_claim: bool,
@@ -122,6 +122,8 @@ struct Request {
     sent_at: Duration,
     stood: Stand,
     owed: bool,
+    /// The payment that it is answered for once more.
+    reruns: Option<usize>,
     head: Option<Head>,
     end: Option<End>,
 }
@@ -152,6 +154,7 @@ impl Judge<'_> {
                     sent_at: self.at,
                     stood: self.payments[payment].stand,
                     owed: !self.owed_before(payment, None).is_empty(),
+                    reruns: None,
                     head: None,
                     end: None,
                 };
@@ -265,7 +268,7 @@ impl Judge<'_> {
             (Verb::Park | Verb::GiveUp, Stand::Settling { .. } | Stand::Parked) => true,
             (Verb::Release(_), Stand::Claimed | Stand::Settling { .. }) => true,
             (Verb::Due, Stand::Settling { .. } | Stand::Parked) => true,
-            (Verb::Rerun | Verb::Deliver(_), Stand::Settled { .. }) => true,
+            (Verb::Rerun { .. } | Verb::Deliver(_), Stand::Settled { .. }) => true,
             _ => false,
         };
         if !fits {
@@ -289,6 +292,12 @@ impl Judge<'_> {
             payment.told_off = false;
             payment.delivered = false;
             payment.claims += 1;
+        }
+        if let Verb::Rerun {
+            request: Some(request),
+        } = verb
+        {
+            self.requests[request].reruns = Some(payment);
         }
         if let (Verb::Release(_), true) = (&verb, self.payments[payment].charged_since_claim) {
             self.breaks(format_args!(
@@ -332,7 +341,7 @@ impl Judge<'_> {
                 Stand::Free
             }
             Verb::GiveUp => Stand::Unresolved,
-            Verb::Rerun => {
+            Verb::Rerun { .. } => {
                 payment.reruns += 1;
                 Stand::Settled {
                     delivery: Delivery::Running,
@@ -398,9 +407,11 @@ impl Judge<'_> {
 
     fn runs(&mut self, request: usize, run: usize, paid: Option<String>) {
         let payment = self.asking(request).payment;
-        let paid_for = paid
+        let charge = paid
             .as_deref()
             .and_then(|transaction| self.charge_of(transaction));
+        // Where it is only believed that money has moved, the receipt does not say which.
+        let paid_for = charge.or(self.requests[request].reruns);
         self.ran_for.insert(run, paid_for.unwrap_or(payment));
         match paid.as_deref() {
             None => {
@@ -411,21 +422,23 @@ impl Judge<'_> {
                     self.breaks("a handler runs without a claim");
                 }
             }
-            Some(_) => match paid_for {
-                Some(paid) => {
-                    let most = MOST_RERUNS + usize::from(self.world.payments[paid].spot.before);
-                    self.payments[paid].paid_runs += 1;
-                    self.payments[paid].ran_for = Some(request);
-                    if self.payments[paid].paid_runs > most {
-                        self.breaks(format_args!("too many runs for payment {paid}"));
-                    }
+            Some(_) => {
+                if charge.is_none() && !self.world.terms.believes {
+                    self.breaks("a handler is told of a charge that never was");
                 }
-                // By its own payment, then: the others have receipts.
-                None if self.world.terms.believes => {
-                    self.payments[payment].ran_for = Some(request);
+                let paid = paid_for.unwrap_or(payment);
+                let most = MOST_RERUNS + usize::from(self.world.payments[paid].spot.before);
+                let is_goods = self.asking(request).dish.is_goods();
+                let paid_for = &mut self.payments[paid];
+                paid_for.paid_runs += 1;
+                // An order that comes to nothing does not take the place of the one before.
+                if is_goods {
+                    paid_for.ran_for = Some(request);
                 }
-                None => self.breaks("a handler is told of a charge that never was"),
-            },
+                if paid_for.paid_runs > most {
+                    self.breaks(format_args!("too many runs for payment {paid}"));
+                }
+            }
         }
         if self.world.payments[payment].spot.before && paid.is_none() {
             self.breaks("a handler runs before the money has moved");
@@ -636,6 +649,11 @@ impl Judge<'_> {
         let served = head.goods.is_some();
         let is_believed = head.unsettled.as_deref() == Some(UNCONFIRMED);
         let is_theirs = served && (is_believed || head.transaction == payment.charge);
+        // What changes things is made once more only if it was never made, and for the same order.
+        let may_rerun = !signed.spot.post
+            || signed.spot.before
+                && payment.ran_for.is_none()
+                && claimed.is_some_and(|first| first.order == asking.order);
         let may_buy = in_time && payment.aborted < MOST_ABORTED && !owed && !self.world.cancelled();
         let broken = match stood {
             // Everybody has been answered by now, so nobody is at work on it. A ledger that has not heard so is told again
@@ -653,7 +671,7 @@ impl Judge<'_> {
             Stand::Settled {
                 delivery: Delivery::Undelivered,
                 ..
-            } if !signed.spot.post
+            } if may_rerun
                 && request.sent_at < payment.settled_at + REMEMBERED
                 && payment.charge.is_some()
                 && payment.reruns < MOST_RERUNS

@@ -76,8 +76,17 @@ pub(crate) struct Handover {
     token: Token,
     handed: Handed,
     seen: Option<Seen>,
-    /// Who is told instead of the ledger, while that does not know of the settlement itself.
-    first_to: Option<oneshot::Sender<Handed>>,
+    turn: Turn,
+}
+
+/// Which of the answers to a payment this is.
+#[derive(Debug)]
+enum Turn {
+    First,
+    /// The first, and this one is told instead of the ledger, while that does not know of the settlement itself.
+    Unwritten(oneshot::Sender<Handed>),
+    /// Another one, perhaps to another order.
+    Again,
 }
 
 impl Handover {
@@ -87,13 +96,19 @@ impl Handover {
             token,
             handed: Handed::new(Delivery::Undelivered),
             seen: None,
-            first_to: None,
+            turn: Turn::First,
         }
+    }
+
+    /// It is not the first answer.
+    pub(crate) fn again(mut self) -> Self {
+        self.turn = Turn::Again;
+        self
     }
 
     /// Tells this one first, and leaves it to them to tell the ledger.
     pub(crate) fn telling(mut self, first: oneshot::Sender<Handed>) -> Self {
-        self.first_to = Some(first);
+        self.turn = Turn::Unwritten(first);
         self
     }
 
@@ -122,10 +137,12 @@ impl Drop for Handover {
     fn drop(&mut self) {
         let nothing = Handed::new(self.handed.delivery);
         let mut handed = std::mem::replace(&mut self.handed, nothing);
-        // A handler that has read nothing and given no answer has not said that it does not care.
+        // A handler that has read nothing and given no answer has not said that it does not care. Where nothing is known of an
+        // order, others are served for it, and one that comes to nothing does not take its place.
+        let is_first = !matches!(self.turn, Turn::Again);
         let body = self.seen.as_ref().map(Seen::digest);
-        handed.body = body.filter(|body| handed.answered || body.length > 0);
-        if let Some(first) = self.first_to.take() {
+        handed.body = body.filter(|body| handed.answered || is_first && body.length > 0);
+        if let Turn::Unwritten(first) = std::mem::replace(&mut self.turn, Turn::First) {
             // If nobody listens, the settlement was never written down, and neither can this be.
             let _ = first.send(handed);
             return;

@@ -72,7 +72,7 @@ async fn rerun_for(till: Arc<Till>, key: Key, delivered: bool) -> Result<Again, 
     Ok(match till.ledger.rerun(&key, most, delivered).await? {
         Rerun::Granted(token) => {
             till.attendance.begin_to_answer(token);
-            Again::Granted(Box::new(Handover::new(till, token)))
+            Again::Granted(Box::new(Handover::new(till, token).again()))
         }
         Rerun::Busy => Again::Busy,
         Rerun::Denied => Again::Denied,
