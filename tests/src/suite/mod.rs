@@ -99,6 +99,7 @@ macro_rules! behaviours {
             ];
             replicas: [
                 serve_what_a_dead_one_was_paid_for,
+                owe_what_one_had_in_hand_that_has_died_since,
                 charge_nothing_while_a_dead_one_may_have,
                 sell_once_more_beside_one_that_lives,
                 know_better_what_they_do_themselves,

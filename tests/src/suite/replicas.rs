@@ -8,6 +8,7 @@ use http::header::RETRY_AFTER;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
+use tokio::task::JoinHandle;
 use x402_tower::facilitator::Endpoint;
 use x402_tower::ledger::ATTENDED_FOR;
 use x402_tower::local::Fault;
@@ -64,7 +65,10 @@ async fn buy_in_time(shop: &Shop, buyer: &Buyer) -> Answer {
 }
 
 async fn in_time(shop: &Shop, request: Request<Bytes>) -> Answer {
-    let mut sending = tokio::spawn(crate::send(shop.address(), request));
+    wait_in_time(shop, tokio::spawn(crate::send(shop.address(), request))).await
+}
+
+async fn wait_in_time(shop: &Shop, mut sending: JoinHandle<Answer>) -> Answer {
     let pause = Duration::from_millis(500);
     loop {
         tokio::select! {
@@ -76,8 +80,13 @@ async fn in_time(shop: &Shop, request: Request<Bytes>) -> Answer {
 
 /// Lets so much time pass that whoever waits for the other server knows that it lives, which says so all the while.
 async fn wait_for_a_word(living: &Shop, waiting: usize) {
+    look_on(living, waiting, 10).await;
+}
+
+/// Lets so many half seconds pass while it is watched. It says that it lives in the sixth for the first time.
+async fn look_on(living: &Shop, waiting: usize, steps: usize) {
     let (pause, beat) = (Duration::from_millis(500), Duration::from_millis(1300));
-    for step in 1..=10 {
+    for step in 1..=steps {
         living.clock.sleepers_for(pause, waiting).await;
         living.clock.advance(pause);
         if step % 3 == 0 {
@@ -105,6 +114,31 @@ pub async fn serve_what_a_dead_one_was_paid_for<A: App>() {
     other.ledger.wait_for(Verb::Delivered, 1).await;
     let answer = buy_in_time(&other, &buyer).await;
     assert_eq!(answer.text(), "the goods, run 3");
+    one.assert_charges(2);
+    connection.hang_up();
+}
+
+/// A server can die just after it has said that it lives. What its buyer buys meanwhile is one more purchase, and the first one
+/// is still owed.
+pub async fn owe_what_one_had_in_hand_that_has_died_since<A: App>() {
+    let kitchen = Kitchen::open();
+    let (one, other) = open::<A>(&kitchen).await;
+    let buyer = one.buyer(1);
+    let connection = begin_to_read(&one, &buyer, get("/goods")).await;
+    let payment = one.pay(&buyer, "/goods").await;
+    let sending = crate::send(other.address(), paying(get("/goods"), &payment));
+    let sending = tokio::spawn(sending);
+    look_on(&one, 1, 6).await;
+    one.ledger.die();
+    let second = wait_in_time(&other, sending).await;
+    assert_eq!(second.text(), "the goods, run 2");
+    let third = buy_in_time(&other, &buyer).await;
+    assert_eq!(third.text(), "the goods, run 3");
+    let paid = one.transfers();
+    for (answer, transfer) in [(second, 1), (third, 0)] {
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.receipt().transaction, paid[transfer].transaction);
+    }
     one.assert_charges(2);
     connection.hang_up();
 }

@@ -182,7 +182,14 @@ impl Ledger for Books {
     }
 
     async fn attend(&self, tokens: &[Token]) -> Result<(), LedgerError> {
-        self.verb(self.ledger.attend(tokens)).await
+        self.verb(async {
+            self.ledger.attend(tokens).await?;
+            for token in tokens {
+                self.history.attends(self.life.server, token.key());
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn abandon(&self, token: &Token) -> Result<Fenced, LedgerError> {

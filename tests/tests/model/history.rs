@@ -30,6 +30,8 @@ pub enum What {
         payment: usize,
         verb: Verb,
     },
+    /// A server says that it attends to a payment.
+    Attends { server: usize, payment: usize },
     /// The facilitator is asked to move money.
     Asked { payment: usize },
     /// Money has moved.
@@ -182,13 +184,22 @@ impl History {
         });
     }
 
+    pub fn attends(&self, server: usize, key: &Key) {
+        let payment = self.payment_of_key(key);
+        self.note(What::Attends { server, payment });
+    }
+
     pub fn wrote(&self, server: usize, key: &Key, verb: Verb) {
-        let payment = self.lock().keys[key].0;
+        let payment = self.payment_of_key(key);
         self.note(What::Written {
             server,
             payment,
             verb,
         });
+    }
+
+    fn payment_of_key(&self, key: &Key) -> usize {
+        self.lock().keys[key].0
     }
 
     /// Every payment that was ever claimed.

@@ -86,6 +86,8 @@ struct Payment {
     server: usize,
     /// The event that it stands so since.
     since: usize,
+    /// The event in which they have last said that they attend to it.
+    attended: usize,
     settled_at: Duration,
     /// The request that has claimed it, and the one whose settlement began last.
     claimed_by: Option<usize>,
@@ -166,6 +168,13 @@ impl Judge<'_> {
             } => {
                 self.written(payment, verb);
                 self.payments[payment].server = server;
+            }
+            What::Attends { server, payment } => {
+                // Nobody listens to whoever has lost it.
+                let payment = &mut self.payments[payment];
+                if payment.server == server {
+                    payment.attended = self.index;
+                }
             }
             What::Asked { payment } => {
                 let stand = self.payments[payment].stand;
@@ -278,9 +287,15 @@ impl Judge<'_> {
         }
         if let Verb::Claim { request, until } = verb {
             let mut owed = self.owed_before(payment, Some(request));
-            // What somebody was attending to when the request came, it has passed by.
+            // What somebody was attending to when the request came, it has passed by. So it has if they have said so since
+            // then: they can die right after that, and nobody can know it for as long as their word lasts.
             let sent = self.requests[request].sent;
-            owed.retain(|older| self.payments[*older].since < sent);
+            owed.retain(|older| {
+                let Payment {
+                    since, attended, ..
+                } = self.payments[*older];
+                since < sent && attended < sent
+            });
             let index = self.index;
             let payment = &mut self.payments[payment];
             payment.owed_before = owed;
