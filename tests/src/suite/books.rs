@@ -7,8 +7,8 @@ use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
 use x402_tower::proto::header::PAYMENT_REQUIRED;
 
-use crate::buyer::{get, paying};
-use crate::{App, Kitchen, Shop, Verb, body};
+use crate::buyer::{encode, get, paying};
+use crate::{App, Challenge, Kitchen, Shop, Verb, body};
 
 /// A full ledger takes no more payments, and forgets none to make room.
 pub async fn that_are_full_take_no_more<A: App>() {
@@ -261,6 +261,36 @@ pub async fn that_miss_a_release_are_told_again<A: App>() {
         (again.status, again.text()),
         (StatusCode::OK, "the goods, run 2")
     );
+    shop.assert_charges(1);
+}
+
+/// Until the ledger has heard that a forgery is given back, the real payment conflicts with it.
+pub async fn that_miss_the_end_of_a_forgery_are_told_again<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::with::<A>(&kitchen).await;
+    let payment = shop.buyer(1).payment(&shop.challenge("/goods").await);
+    let mut forged = payment.clone();
+    let signature = forged["payload"]["signature"].as_str().unwrap();
+    let digit = if signature.ends_with('b') { 'c' } else { 'b' };
+    forged["payload"]["signature"] = format!("{}{digit}", &signature[..signature.len() - 1]).into();
+    let send = async |payment| shop.send(paying(get("/goods"), &encode(payment))).await;
+    shop.ledger.fail(Verb::Release, 1);
+    let answer = send(&forged).await;
+    assert_eq!(
+        Challenge::of(&answer).error(),
+        "invalid_exact_evm_signature"
+    );
+    let answer = send(&payment).await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::CONFLICT, "conflict")
+    );
+    assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+    let pause = Duration::from_secs(1);
+    shop.clock.sleeper_for(pause).await;
+    shop.clock.advance(pause);
+    shop.ledger.wait_for(Verb::Release, 1).await;
+    assert_eq!(send(&payment).await.text(), "the goods, run 1");
     shop.assert_charges(1);
 }
 

@@ -672,14 +672,16 @@ impl Judge<'_> {
         let may_buy = in_time && payment.aborted < MOST_ABORTED && !owed && !self.world.cancelled();
         let broken = match stood {
             // Everybody has been answered by now, so nobody is at work on it. A ledger that has not heard so is told again
-            // while this request waits; one that claims and says that it has not is told nothing.
+            // while this request waits, unless a forgery is in its way: it conflicts with that. A ledger that claims and says
+            // that it has not is told nothing.
             Stand::Claimed
                 if payment.claimed_at > self.crashed
                     && request.sent_at < payment.claimed_until
                     && !self.is_cut_off(payment)
                     && !self.world.loses_answers() =>
             {
-                let may_wait = self.world.has_outages() && (is_theirs || !may_buy);
+                let is_forged = claimed.is_some_and(|first| first.spelling == Spelling::Forged);
+                let may_wait = self.world.has_outages() && (is_theirs || !may_buy || is_forged);
                 (!may_wait).then_some("brings a payment that was never given back")
             }
             Stand::Free if may_buy => (!is_theirs).then_some("brings a payment that is free"),
