@@ -51,7 +51,7 @@ impl Home {
     }
 
     /// Runs a future here of which is known that it waits for nothing: like [`Home::finish`], without a box.
-    pub(crate) fn finish_at_once(&self, future: impl Future<Output = ()>) {
+    pub(crate) fn finish_at_once(&self, future: impl Future) {
         let mut cx = Context::from_waker(Waker::noop());
         let done = self.poll(pin!(future), &mut cx).is_ready();
         debug_assert!(done, "it waits all the same");

@@ -8,6 +8,7 @@ use x402_tower::local::Fault;
 use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::buyer::{encode, get, paying};
+use crate::shop::goods;
 use crate::{App, Challenge, Kitchen, Shop, Verb, body};
 
 /// A full ledger takes no more payments, and forgets none to make room.
@@ -262,6 +263,47 @@ pub async fn that_miss_a_release_are_told_again<A: App>() {
         (StatusCode::OK, "the goods, run 2")
     );
     shop.assert_charges(1);
+}
+
+/// Whoever is told that a settlement was refused pays again. So they are told when the ledger has heard of it: before that,
+/// another server would go on with it if this one died.
+pub async fn that_miss_a_refusal_ask_for_no_other_payment<A: App>() {
+    for dies in [false, true] {
+        let shop = Shop::simple::<A>().await;
+        let other = shop.another();
+        let other = other.sell("/goods", |x402| x402.route("$0.01"), goods());
+        let other = other.open::<A>().await;
+        let buyer = shop.buyer(1);
+        shop.facilitator.on(Endpoint::Settle, [Fault::Revert]);
+        shop.ledger.fail(Verb::Release, 1);
+        let payment = shop.pay(&buyer, "/goods").await;
+        let answer = shop.send(paying(get("/goods"), &payment)).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        let reason = answer.receipt().error_reason;
+        assert_eq!(reason.as_deref(), Some("settlement_unknown"));
+        assert!(answer.header(RETRY_AFTER).is_some());
+        assert_eq!(answer.header(PAYMENT_REQUIRED), None);
+        let answer = if dies {
+            shop.ledger.die();
+            other.clock.advance(Duration::from_secs(120));
+            other.reconcile_until(Verb::Commit, 1).await;
+            other.buy(&buyer, "/goods").await
+        } else {
+            let pause = Duration::from_secs(1);
+            shop.clock.sleeper_for(pause).await;
+            shop.clock.advance(pause);
+            shop.ledger.wait_for(Verb::Release, 1).await;
+            shop.send(paying(get("/goods"), &payment)).await
+        };
+        assert_eq!(
+            (answer.status, answer.text()),
+            (StatusCode::OK, "the goods")
+        );
+        let [charge] = &shop.transfers()[..] else {
+            panic!("{:?}", shop.transfers())
+        };
+        assert_eq!(answer.receipt().transaction, charge.transaction);
+    }
 }
 
 /// Until the ledger has heard that a forgery is given back, the real payment conflicts with it.

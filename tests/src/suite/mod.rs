@@ -197,6 +197,7 @@ macro_rules! behaviours {
                 that_cannot_commit_for_long_believe_who_has_delivered,
                 that_miss_a_delivery_are_told_again,
                 that_miss_a_release_are_told_again,
+                that_miss_a_refusal_ask_for_no_other_payment,
                 that_miss_the_end_of_a_forgery_are_told_again,
                 that_cannot_park_are_told_again,
                 are_closed_by_draining,

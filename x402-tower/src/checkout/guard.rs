@@ -63,8 +63,9 @@ impl Drop for Claim {
         if !self.settling {
             let (till, token) = (Arc::clone(&self.till), self.token);
             let released = LastWord::Release(self.then);
-            self.till
-                .finish(async move { released.say(&till, token).await });
+            self.till.finish(async move {
+                released.say(&till, token).await;
+            });
         }
     }
 }
@@ -153,7 +154,9 @@ impl Drop for Handover {
             till.home.finish_at_once(ended.say(till, token));
         } else {
             let at = Arc::clone(till);
-            till.finish(async move { ended.say(&at, token).await });
+            till.finish(async move {
+                ended.say(&at, token).await;
+            });
         }
     }
 }

@@ -21,13 +21,15 @@ pub(crate) enum LastWord {
 }
 
 impl LastWord {
-    /// Says it. A ledger that does not hear it is told again, while nobody waits for that.
-    pub(crate) async fn say(self, till: &Arc<Till>, token: Token) {
+    /// Says it, and says whether it counts. A ledger that does not hear it is told again, while nobody waits for that.
+    pub(crate) async fn say(self, till: &Arc<Till>, token: Token) -> bool {
         // What has arrived is attended to until the ledger knows: before that it would seem owed.
         if !self.has_arrived() {
             till.attendance.end(&token);
         }
-        match self.tell(till, &token).await {
+        let told = self.tell(till, &token).await;
+        let counts = matches!(told, Ok(Fenced::Done));
+        match told {
             Ok(_) => till.attendance.end(&token),
             Err(error) => {
                 log::warning!("the ledger has not heard how it ended with a payment; telling it again"; error = Chain(&error), key = token.key());
@@ -35,6 +37,7 @@ impl LastWord {
             }
         }
         till.flights.wake(token.key());
+        counts
     }
 
     fn say_later(self, till: &Arc<Till>, token: Token) {

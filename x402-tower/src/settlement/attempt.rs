@@ -102,13 +102,14 @@ impl Attempt {
         settled
     }
 
-    /// It is certain that no money has moved.
-    pub(super) async fn release(mut self) {
-        if let Some(token) = self.token.take() {
-            LastWord::Release(Release::Answered)
-                .say(&self.till, token)
-                .await;
-        }
+    /// It is certain that no money has moved. Says whether the ledger knows it.
+    pub(super) async fn release(mut self) -> bool {
+        let Some(token) = self.token.take() else {
+            return false;
+        };
+        LastWord::Release(Release::Answered)
+            .say(&self.till, token)
+            .await
     }
 
     /// It is not known whether the money has moved: somebody has to find out later.

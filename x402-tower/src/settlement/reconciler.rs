@@ -85,7 +85,9 @@ async fn attempt(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
                 log::warning!("a parked payment was taken over while it was settled"; key = token.key());
             }
         }
-        Found::Refused(_) | Found::AlreadyUsed => attempt.release().await,
+        Found::Refused(_) | Found::AlreadyUsed => {
+            attempt.release().await;
+        }
         Found::Nothing if is_over(till, attempt.intent()) => attempt.give_up().await,
         Found::Nothing => attempt.park().await,
     }

@@ -184,15 +184,7 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<(Receipt, Handover), Re
                     None => Err(Refusal::InFlight),
                 };
             }
-            Found::Refused(reason) => {
-                till.tell(&Event::SettlementRefused {
-                    intent: attempt.intent(),
-                    reason: &reason,
-                });
-                let receipt = failed_receipt(attempt.intent(), reason.as_str(), None);
-                Box::pin(attempt.release()).await;
-                return Err(Refusal::SettlementRefused(reason, receipt));
-            }
+            Found::Refused(reason) => return Err(Box::pin(refuse(attempt, reason)).await),
             Found::AlreadyUsed => {
                 Box::pin(attempt.release()).await;
                 return Err(Refusal::AlreadyUsed);
@@ -239,6 +231,23 @@ async fn begin(till: &Arc<Till>, charge: Charge, lease: Duration) -> Result<Atte
             Box::pin(LastWord::Release(Release::Answered).say(till, token)).await;
             Err(Refusal::Unavailable)
         }
+    }
+}
+
+/// The money has not moved. Whoever is told so pays again, so the ledger has to know it: before that, whoever takes the
+/// settlement over if this process dies goes on with it.
+async fn refuse(attempt: Attempt, reason: Reason) -> Refusal {
+    let intent = attempt.intent();
+    attempt.till.tell(&Event::SettlementRefused {
+        intent,
+        reason: &reason,
+    });
+    let refused = failed_receipt(intent, reason.as_str(), None);
+    let unknown = open_receipt(intent, None);
+    if attempt.release().await {
+        Refusal::SettlementRefused(reason, refused)
+    } else {
+        Refusal::Parked(unknown)
     }
 }
 
