@@ -26,6 +26,7 @@ use x402_tower::facilitator::{Facilitator, FacilitatorError, PaymentCall};
 use x402_tower::gate::{GateLayer, RequestBody, ResponseBody};
 use x402_tower::ledger::MemoryLedger;
 use x402_tower::local::{LocalFacilitator, Wallet};
+use x402_tower::price::RequestHead;
 use x402_tower::proto::header::{
     PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, decode, encode,
 };
@@ -426,6 +427,41 @@ async fn a_server_is_known_by_the_name_that_is_said() {
         let challenge = challenge.headers()[PAYMENT_REQUIRED].as_bytes();
         let required: PaymentRequired = decode(challenge, 9999).unwrap();
         assert_eq!(required.resource.url, url);
+    }
+}
+
+/// Whoever asks a proxy says the server in front of the path, and pays for what that server gives.
+#[tokio::test]
+async fn a_price_is_for_the_server_that_a_proxy_is_asked_for() {
+    let x402 = X402::local().public_url("https://proxy.example");
+    let by_host = async |head: RequestHead| match head.uri().host() {
+        Some("dear.example") => "$1",
+        _ => "$0.01",
+    };
+    let gate = x402.build().unwrap().price_with(by_host).unwrap();
+    let mut service = gate.layer(service_fn(goods::<RequestBody<Empty<Bytes>>>));
+    let wallet = Wallet::from_seed(1);
+    for (method, cheap, dear) in [
+        (
+            Method::GET,
+            "http://cheap.example/a",
+            "http://dear.example/a",
+        ),
+        (Method::CONNECT, "cheap.example:443", "dear.example:443"),
+    ] {
+        let to = |uri: &str, mut request: Request<Empty<Bytes>>| {
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = uri.parse().unwrap();
+            request
+        };
+        let challenge = ask(&mut service, to(cheap, unpaid())).await;
+        let payment = paid(&challenge, &wallet);
+        let answer = ask(&mut service, to(dear, payment.clone())).await;
+        assert_eq!(answer.status(), StatusCode::PAYMENT_REQUIRED, "{method}");
+        let answer = ask(&mut service, to(cheap, payment.clone())).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{method}");
+        let answer = ask(&mut service, to(dear, payment)).await;
+        assert_eq!(answer.status(), StatusCode::CONFLICT, "{method}");
     }
 }
 

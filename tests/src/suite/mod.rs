@@ -82,6 +82,7 @@ macro_rules! behaviours {
                 gets_the_kept_answer,
                 says_how_old_its_answer_is,
                 is_the_same_by_http_2,
+                is_for_the_same_host_however_it_is_said,
                 is_the_same_however_it_is_sent,
                 has_no_body_for_head,
                 is_known_as_long_as_it_could_be_used,
@@ -96,6 +97,7 @@ macro_rules! behaviours {
                 does_not_ask_for_the_price,
                 honours_a_price_that_was_told,
                 honours_no_price_of_something_else,
+                honours_no_price_of_another_host,
             ];
             replicas: [
                 serve_what_a_dead_one_was_paid_for,

@@ -278,6 +278,44 @@ pub async fn is_the_same_by_http_2<A: App>() {
     }
 }
 
+/// A seller who sends requests to handlers by their host says so, and HTTP/2 says the host elsewhere.
+pub async fn is_for_the_same_host_however_it_is_said<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            |x402| x402.route("$0.01").distinguish_by(HOST),
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let ask = |host: Option<&'static str>| {
+        let mut ask = paying(get("/goods"), &payment);
+        let host = host.map(HeaderValue::from_static);
+        ask.headers_mut().extend(host.map(|host| (HOST, host)));
+        ask
+    };
+    let first = shop.send_http2("small.example", ask(None)).await;
+    assert_eq!(first.status, StatusCode::OK, "{first:?}");
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    for other in [
+        shop.send_http2("large.example", ask(None)).await,
+        shop.send_http2("large.example", ask(Some("small.example")))
+            .await,
+        shop.send(ask(Some("large.example"))).await,
+    ] {
+        assert_eq!(
+            (other.status, other.problem().as_str()),
+            (StatusCode::CONFLICT, "payment_for_other_request")
+        );
+    }
+    let again = shop.send(ask(Some("small.example"))).await;
+    assert_eq!(again.header(REPLAYED), Some("true"), "{again:?}");
+    assert_eq!(kitchen.started(), 1);
+    shop.assert_charges(1);
+}
+
 /// What would be told, and no body: servers do not see to that themselves by HTTP/2.
 pub async fn has_no_body_for_head<A: App>() {
     let kitchen = Kitchen::open();
@@ -730,6 +768,35 @@ pub async fn honours_no_price_of_something_else<A: App>() {
         }
     }
     shop.assert_charges(3);
+}
+
+/// Nor is a price that was told by one name good by another.
+pub async fn honours_no_price_of_another_host<A: App>() {
+    let by_host = async |head: RequestHead| {
+        let said = head.headers().get(HOST);
+        let host = said.and_then(|host| host.to_str().ok());
+        let is_large = host.or(head.uri().host()) == Some("large.example");
+        if is_large { "$1" } else { "$0.01" }
+    };
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .sell(
+            "/goods",
+            move |x402| x402.route_with(by_host).distinguish_by(HOST),
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let told = shop.send_http2("small.example", get("/goods")).await;
+    let payment = shop.buyer(1).pay(&Challenge::of(&told));
+    let ask = || paying(get("/goods"), &payment);
+    let answer = shop.send_http2("large.example", ask()).await;
+    let challenge = Challenge::of(&answer);
+    assert_eq!(challenge.error(), "no_matching_payment_requirements");
+    assert_eq!(challenge.v2.accepts[0].amount, 1_000_000u64.into());
+    let answer = shop.send_http2("small.example", ask()).await;
+    assert_eq!(answer.text(), "the goods, run 1");
+    shop.assert_charges(1);
 }
 
 /// One body behind another.

@@ -63,7 +63,10 @@ fn own(head: &Head<'_>, headers: &HeaderMap) -> Option<Request<()>> {
     *own.method_mut() = Method::from_bytes(head.method().as_bytes()).ok()?;
     *own.uri_mut() = Uri::try_from(head.target()).ok()?;
     *own.headers_mut() = translated(headers, 0);
-    if let (None, Some(host)) = (head.header(&header::HOST), head.host()) {
+    // HTTP/2 says it elsewhere.
+    if !own.headers().contains_key(header::HOST)
+        && let Some(host) = head.host()
+    {
         own.headers_mut()
             .insert(header::HOST, HeaderValue::from_str(host).ok()?);
     }

@@ -145,6 +145,9 @@ pub(crate) async fn ask(asked: Asked) -> Admission {
     }
 }
 
+/// Headers that always tell one request from another with the same URL: credentials, and how much of it is wanted.
+pub(crate) static TELLING: [HeaderName; 3] = [header::AUTHORIZATION, header::RANGE, header::COOKIE];
+
 /// Who asks for what, but for the payer: two requests are one if this is the same.
 fn request(policy: &Policy, head: &Head<'_>, host: Option<&str>) -> Hasher {
     let mut request = Hasher::new();
@@ -157,10 +160,7 @@ fn request(policy: &Policy, head: &Head<'_>, host: Option<&str>) -> Hasher {
     request.part(method.as_bytes());
     request.part(server(policy, host).as_bytes());
     request.part(head.target().as_bytes());
-    let always = [header::AUTHORIZATION, header::COOKIE, header::RANGE];
-    for name in always.iter().chain(&policy.distinguishing) {
-        header_part(&mut request, head, name);
-    }
+    distinctions(&mut request, policy, head, &TELLING);
     request
 }
 
@@ -169,10 +169,8 @@ fn request(policy: &Policy, head: &Head<'_>, host: Option<&str>) -> Hasher {
 fn named(policy: &Policy, head: &Head<'_>, host: Option<&str>) -> Digest {
     let mut named = Hasher::new();
     named.part(server(policy, host).as_bytes());
-    let always = [header::AUTHORIZATION, header::RANGE];
-    for name in always.iter().chain(&policy.distinguishing) {
-        header_part(&mut named, head, name);
-    }
+    let [authorization_and_range @ .., _cookie] = &TELLING;
+    distinctions(&mut named, policy, head, authorization_and_range);
     named.finish()
 }
 
@@ -184,20 +182,49 @@ fn server<'a>(policy: &'a Policy, host: Option<&'a str>) -> &'a str {
     }
 }
 
-fn header_part(request: &mut Hasher, head: &Head<'_>, name: &HeaderName) {
+/// What makes another request of one with the same method and target.
+fn distinctions(digest: &mut Hasher, policy: &Policy, head: &Head<'_>, always: &[HeaderName]) {
+    let always = if head.has_telling() { always } else { &[] };
+    for name in always.iter().chain(&policy.distinguishing) {
+        header_part(digest, head, name);
+    }
+    if let Some(authority) = head.authority()
+        && names_another(policy, head, authority)
+    {
+        // No header is called so.
+        digest.part(b":authority");
+        digest.part(authority.as_bytes());
+    }
+}
+
+/// Whether an authority tells of another server than what is told of it anyway. Where `Host` counts, so does what may be
+/// in its place; where it does not, only what is asked of a proxy is meant as it is said.
+fn names_another(policy: &Policy, head: &Head<'_>, authority: &str) -> bool {
+    let counts_host = match policy.till.origin {
+        Origin::Fixed(_) => policy.distinguishing.contains(&header::HOST),
+        Origin::Host(_) => true,
+    };
+    if counts_host {
+        head.host() != Some(authority)
+    } else {
+        head.is_for_proxies()
+    }
+}
+
+fn header_part(digest: &mut Hasher, head: &Head<'_>, name: &HeaderName) {
     if head.header(name).is_none() {
         return;
     }
-    request.part(name.as_str().as_bytes());
+    digest.part(name.as_str().as_bytes());
     let values = head.header_values(name);
     if *name == header::COOKIE {
         // HTTP/2 may send each cookie by itself.
         let cookies: Vec<&[u8]> = values.collect();
-        request.part(&cookies.join(&b"; "[..]));
+        digest.part(&cookies.join(&b"; "[..]));
     } else {
         // Or the last of them could be taken for the name of the next header, and its value.
-        request.part(&head.header_values(name).count().to_be_bytes());
-        values.for_each(|value| request.part(value));
+        digest.part(&head.header_values(name).count().to_be_bytes());
+        values.for_each(|value| digest.part(value));
     }
 }
 

@@ -29,7 +29,7 @@ mod verify;
 mod window;
 
 pub(crate) use self::admit::{Admission, Good, Paid, Paying, Sale, admit};
-pub(crate) use self::arrive::{Arrival, Brought, arrive, ask};
+pub(crate) use self::arrive::{Arrival, Brought, TELLING, arrive, ask};
 pub(crate) use self::asked::Asked;
 pub(crate) use self::bill::Bill;
 pub(crate) use self::flights::{Flights, Room};

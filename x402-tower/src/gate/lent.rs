@@ -84,7 +84,7 @@ impl GateLayer {
             parts.headers.remove(X_PAYMENT);
             Some(RequestHead::from_parts(parts))
         };
-        let head = head.with_headers(&others);
+        let head = head.with_headers(&others).by(version);
         let arrival = arrive(self.policy(), &head, others.brought(), body_is_empty, own);
         Visit { arrival, version }
     }

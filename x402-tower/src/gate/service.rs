@@ -9,7 +9,7 @@ use tower_service::Service;
 
 use super::layer::OriginalUri;
 use super::{RequestBody, ResponseBody, ResponseFuture};
-use crate::checkout::{Arrival, Brought, Payment, Policy, arrive};
+use crate::checkout::{Arrival, Brought, Payment, Policy, TELLING, arrive};
 use crate::price::{Head, RequestHead};
 use crate::proto::header::{PAYMENT_SIGNATURE, X_PAYMENT};
 
@@ -63,8 +63,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let brought = take_payment(request.headers_mut());
-        let arrival = self.arrive(&request, brought);
+        let (brought, has_telling) = take_payment(request.headers_mut());
+        let arrival = self.arrive(&request, brought, has_telling);
         // Servers leave out the body of an answer to HEAD by HTTP/1, and not by what came after it.
         let bare = request.method() == Method::HEAD && request.version() >= Version::HTTP_2;
         let watched = || request.map(RequestBody::new);
@@ -95,11 +95,18 @@ impl<S: Clone> Gate<S> {
 }
 
 impl<S> Gate<S> {
-    fn arrive<B: Body>(&self, request: &Request<B>, brought: Brought) -> Arrival {
+    fn arrive<B: Body>(
+        &self,
+        request: &Request<B>,
+        brought: Brought,
+        has_telling: bool,
+    ) -> Arrival {
         let uri = (self.original_uri)(request.extensions()).unwrap_or(request.uri());
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
         let head = Head::new(request.method().as_str(), target, request.headers())
             .at(uri.authority().map(Authority::as_str))
+            .by(request.version())
+            .with_telling(has_telling)
             .sold(request.extensions().get::<Payment>().is_some());
         let body_is_empty = request.body().is_end_stream();
         arrive(&self.policy, &head, brought, body_is_empty, || {
@@ -108,20 +115,23 @@ impl<S> Gate<S> {
     }
 }
 
-fn take_payment(headers: &mut HeaderMap) -> Brought {
-    // To look through the names costs less than to look two up that are hardly ever there.
-    let (mut v2, mut v1) = (false, false);
+/// Takes out the payment, and says whether there is any of the headers that always tell one request from another.
+fn take_payment(headers: &mut HeaderMap) -> (Brought, bool) {
+    // To look through the names costs less than to look five up that are hardly ever there.
+    let (mut v2, mut v1, mut has_telling) = (false, false, false);
     for name in headers.keys() {
         v2 |= *name == PAYMENT_SIGNATURE;
         v1 |= *name == X_PAYMENT;
+        has_telling |= TELLING.contains(name);
     }
     let mut twice = false;
     let mut take = |name, is_there: bool| is_there.then(|| take(headers, name, &mut twice))?;
-    Brought {
+    let brought = Brought {
         v2: take(&PAYMENT_SIGNATURE, v2),
         v1: take(&X_PAYMENT, v1),
         twice,
-    }
+    };
+    (brought, has_telling)
 }
 
 fn take(headers: &mut HeaderMap, name: &HeaderName, twice: &mut bool) -> Option<HeaderValue> {
@@ -142,18 +152,18 @@ mod tests {
     fn a_payment_is_taken_out_and_is_a_secret() {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("shop.example"));
-        assert!(take_payment(&mut headers).v2.is_none());
+        assert!(take_payment(&mut headers).0.v2.is_none());
         for name in [PAYMENT_SIGNATURE, X_PAYMENT] {
             headers.insert(name, HeaderValue::from_static("hunter2"));
         }
-        let brought = take_payment(&mut headers);
+        let (brought, _) = take_payment(&mut headers);
         assert_eq!(headers.len(), 1);
         assert!(brought.v2.is_some() && brought.v1.is_some() && !brought.twice);
         assert!(!format!("{brought:?}").contains("hunter2"), "{brought:?}");
         for _ in 0..2 {
             headers.append(X_PAYMENT, HeaderValue::from_static("hunter2"));
         }
-        assert!(take_payment(&mut headers).twice);
+        assert!(take_payment(&mut headers).0.twice);
         assert_eq!(headers.len(), 1);
     }
 }

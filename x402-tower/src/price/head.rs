@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri, header, request};
+use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri, Version, header, request};
 
 /// The head of a request, borrowed: all that is looked at before a payment is.
 ///
@@ -13,7 +13,9 @@ pub struct Head<'a> {
     target: &'a str,
     headers: &'a dyn Headers,
     authority: Option<&'a str>,
+    version: Version,
     is_sold: bool,
+    has_telling: bool,
 }
 
 impl<'a> Head<'a> {
@@ -24,11 +26,14 @@ impl<'a> Head<'a> {
             target,
             headers,
             authority: None,
+            version: Version::HTTP_11,
             is_sold: false,
+            has_telling: true,
         }
     }
 
-    /// The name of the server, if the client says it otherwise than in `Host`: HTTP/2 has `:authority` for it.
+    /// The name of the server, if the client says it otherwise than in `Host`: HTTP/2 has `:authority` for it, and what is
+    /// asked of proxies has it in front of its path.
     #[must_use]
     pub const fn at(mut self, authority: Option<&'a str>) -> Self {
         self.authority = authority;
@@ -73,6 +78,33 @@ impl<'a> Head<'a> {
         self.is_sold
     }
 
+    /// The same by this version of HTTP.
+    pub(crate) const fn by(mut self, version: Version) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Whether there may be headers that always tell one request from another. Whoever has seen all of them knows, and saves
+    /// others looking for each.
+    pub(crate) const fn with_telling(mut self, has_telling: bool) -> Self {
+        self.has_telling = has_telling;
+        self
+    }
+
+    pub(crate) const fn has_telling(&self) -> bool {
+        self.has_telling
+    }
+
+    pub(crate) const fn authority(&self) -> Option<&'a str> {
+        self.authority
+    }
+
+    /// Whether the authority is part of what is asked for, as it is of those who ask a proxy: in HTTP/1, and by CONNECT.
+    /// Everybody else says in it what HTTP/1 says in `Host`.
+    pub(crate) fn is_for_proxies(&self) -> bool {
+        self.authority.is_some() && (self.version < Version::HTTP_2 || self.method == "CONNECT")
+    }
+
     /// The same with other headers.
     pub(crate) const fn with_headers(mut self, headers: &'a dyn Headers) -> Self {
         self.headers = headers;
@@ -88,6 +120,15 @@ impl<'a> Head<'a> {
         self.header(&header::HOST)
             .and_then(|host| str::from_utf8(host).ok())
             .or(self.authority)
+    }
+
+    /// The value number `n` of a header. The name of the server is its `Host`, wherever the client says it.
+    fn nth(&self, name: &HeaderName, n: usize) -> Option<&'a [u8]> {
+        let said = self.headers.nth(name, n);
+        said.or_else(|| {
+            let authority = self.authority.filter(|_| n == 0 && *name == header::HOST);
+            authority.map(str::as_bytes)
+        })
     }
 
     /// The method.
@@ -112,15 +153,15 @@ impl<'a> Head<'a> {
         self.target.split_once('?').map(|(_, query)| query)
     }
 
-    /// The first value of a header.
+    /// The first value of a header. `Host` is the name of the server, wherever the client says it.
     pub fn header(&self, name: &HeaderName) -> Option<&'a [u8]> {
-        self.headers.nth(name, 0)
+        self.nth(name, 0)
     }
 
     /// All values of a header.
     pub fn header_values(&self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> + 'a {
-        let headers = self.headers;
-        (0..).map_while(move |n| headers.nth(name, n))
+        let head = *self;
+        (0..).map_while(move |n| head.nth(name, n))
     }
 }
 

@@ -252,7 +252,7 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
     }
 
     /// A header that makes another request of one with the same URL, such as `Accept-Language`. `Authorization`,
-    /// `Cookie` and `Range` always do.
+    /// `Cookie` and `Range` always do. `Host` is the name of the server, wherever the client says it.
     ///
     /// Name every header that a price function looks at, and every one by which a router sends requests for one URL to
     /// several handlers. Of one that is not named, a buyer can say something else after the price was told, or when what was
