@@ -15,8 +15,9 @@ use x402_tower::gate::RequestBody;
 use x402_tower::local::Fault;
 use x402_tower::money::Amount;
 use x402_tower::price::Accept;
+use x402_tower::proto::SettleResponse;
 use x402_tower::proto::header::{
-    PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, X_PAYMENT, X_PAYMENT_RESPONSE,
+    self, PAYMENT_REQUIRED, PAYMENT_RESPONSE, PAYMENT_SIGNATURE, X_PAYMENT, X_PAYMENT_RESPONSE,
 };
 use x402_tower::testing::ManualClock;
 use x402_tower::{Payment, Settle, X402};
@@ -645,23 +646,37 @@ pub async fn gives_one_receipt_and_that_is_the_buyers<A: App>() {
     let kitchen = Kitchen::open();
     let resold = kitchen.cook(|run, _| {
         let mut answer = Response::new(body(format!("the goods, run {run}")));
-        let theirs = HeaderValue::from_static("eyJzdWNjZXNzIjp0cnVlfQ==");
-        answer.headers_mut().insert(PAYMENT_RESPONSE, theirs);
+        for name in [PAYMENT_RESPONSE, X_PAYMENT_RESPONSE] {
+            let theirs = HeaderValue::from_static("eyJzdWNjZXNzIjp0cnVlfQ==");
+            answer.headers_mut().insert(name, theirs);
+        }
         Ok(answer)
     });
     let shop = Shop::builder()
         .sell("/goods", |x402| x402.route("$0.01"), resold)
         .open::<A>()
         .await;
-    let payment = shop.pay(&shop.buyer(1), "/goods").await;
-    for _ in 0..2 {
-        let ask = request(Method::POST, "/goods", "");
-        let answer = shop.send(paying(ask, &payment)).await;
-        assert_eq!(answer.text(), "the goods, run 1");
-        let receipts = answer.headers.get_all(PAYMENT_RESPONSE).iter().count();
-        assert_eq!(receipts, 1);
-        let transaction = &shop.transfers()[0].transaction;
-        assert_eq!(&answer.receipt().transaction, transaction);
+    let buyer = shop.buyer(1);
+    let challenge = shop.challenge("/goods").await;
+    let (v2, v1) = (buyer.pay(&challenge), buyer.pay_v1(&challenge));
+    let ask = || request(Method::POST, "/goods", "");
+    let v2 = || paying(ask(), &v2);
+    for (run, ask, name, other) in [
+        (1, v2(), PAYMENT_RESPONSE, X_PAYMENT_RESPONSE),
+        (1, v2(), PAYMENT_RESPONSE, X_PAYMENT_RESPONSE),
+        (
+            2,
+            paying_v1(ask(), &v1),
+            X_PAYMENT_RESPONSE,
+            PAYMENT_RESPONSE,
+        ),
+    ] {
+        let answer = shop.send(ask).await;
+        assert_eq!(answer.text(), format!("the goods, run {run}"));
+        assert_eq!(answer.header(other), None);
+        let receipt = answer.header(name).unwrap().as_bytes();
+        let receipt: SettleResponse = header::decode(receipt, 1 << 20).unwrap();
+        assert_eq!(receipt.transaction, shop.transfers()[run - 1].transaction);
     }
 }
 
