@@ -21,6 +21,7 @@ use x402_tower::clock::SystemClock;
 use x402_tower::facilitator::{Endpoint, HttpFacilitator, HyperTransport};
 use x402_tower::gate::{GateLayer, RequestBody};
 use x402_tower::local::{Fault, LocalFacilitator};
+use x402_tower::testing::ManualClock;
 use x402_tower::{Builder, X402};
 
 /// Everything that anybody logs in this process, at any level: the lines of other tests as well.
@@ -364,4 +365,41 @@ async fn nobody_logs_a_payment_that_a_facilitator_repeats() {
         let lines = log.lines();
         assert_eq!(lines.iter().find(|line| line.contains(signature)), None);
     }
+}
+
+/// Queries may hold keys.
+#[tokio::test]
+async fn nobody_logs_a_query() {
+    type Answer = Result<Response<Full<Bytes>>, std::convert::Infallible>;
+
+    let log = Log::open();
+    let clock = ManualClock::shared();
+    let builder = seller().facilitator(LocalFacilitator::with_clock(clock.clone()));
+    let x402 = builder.clock(clock.clone()).build().unwrap();
+    let price = || x402.price("$0.01").unwrap();
+    let buyer = Buyer::new(79, clock.clone());
+    let asked = challenge(&price()).await;
+    let pay = || {
+        let payment = encode(&buyer.payment(&asked));
+        paying(get("/goods?api_key=sesame"), &payment).map(Full::new)
+    };
+
+    let inside = service_fn(|_: Request<RequestBody<RequestBody<Full<Bytes>>>>| {
+        std::future::pending::<Answer>()
+    });
+    let twice = price().layer(price().layer(inside)).oneshot(pay()).await;
+    assert_eq!(twice.unwrap().status(), StatusCode::INTERNAL_SERVER_ERROR);
+    log.assert_says(&["a price inside of another one", "path=/goods "]);
+
+    let never = service_fn(|_: Request<RequestBody<Full<Bytes>>>| std::future::pending::<Answer>());
+    let late = tokio::spawn(price().layer(never).oneshot(pay()));
+    let useful = Duration::from_secs(265);
+    clock.sleeper_for(useful).await;
+    clock.advance(useful);
+    let late = late.await.unwrap().unwrap();
+    assert_eq!(late.status(), StatusCode::PAYMENT_REQUIRED);
+    log.assert_says(&["a handler takes so long", "path=/goods "]);
+
+    let lines = log.lines();
+    assert_eq!(lines.iter().find(|line| line.contains("sesame")), None);
 }

@@ -83,7 +83,7 @@ pub(crate) fn arrive(
         };
     }
     if head.is_sold() {
-        log::error!("a price inside of another one: a request is paid for once"; target = head.target());
+        log::error!("a price inside of another one: a request is paid for once"; path = head.path());
         return Arrival::Reply(Reply::failed());
     }
     let payment = match brought.payment() {

@@ -52,6 +52,12 @@ impl Asked {
         }
     }
 
+    /// The target without its query, which may hold secrets.
+    pub(super) fn path(&self) -> &str {
+        let path = self.target.split('?').next();
+        path.unwrap_or_default()
+    }
+
     /// Whether the method promises to change nothing.
     pub(crate) fn is_safe(&self) -> bool {
         self.method.is_safe()
