@@ -220,6 +220,7 @@ macro_rules! behaviours {
                 charges_nothing_for_zero,
                 tells_the_handler_what_is_too_much,
                 ends_with_the_answer,
+                ends_with_the_answer_that_is_made_again,
                 charges_nothing_for_errors,
                 wants_permit2_to_be_allowed,
                 is_asked_for_again_as_it_was,

@@ -234,6 +234,39 @@ pub async fn ends_with_the_answer<A: App>() {
     assert_eq!(meter.used(), Amount::from(10_000u64));
 }
 
+/// Whichever time it is that it is made, and whatever it is worth.
+pub async fn ends_with_the_answer_that_is_made_again<A: App>() {
+    let kitchen = Kitchen::open();
+    let kept: Arc<Mutex<Option<Meter>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    let handler = kitchen.cook(move |run, request| {
+        let meter = meter(&request).clone();
+        meter.add("$0.01")?;
+        *keep.lock().unwrap() = Some(meter);
+        let mut response = Response::new(crate::pieces(100_000, true));
+        if run == 1 {
+            *response.status_mut() = StatusCode::NOT_FOUND;
+        }
+        Ok(response)
+    });
+    let shop = open::<A>(Shop::builder(), handler).await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    for (status, ends) in [
+        (StatusCode::NOT_FOUND, Verb::Release),
+        (StatusCode::OK, Verb::Delivered),
+        (StatusCode::OK, Verb::Delivered),
+    ] {
+        let before = shop.ledger.count(ends);
+        let answer = shop.send(paying(get("/goods"), &payment)).await;
+        assert_eq!(answer.status, status);
+        shop.ledger.wait_for(ends, before + 1).await;
+        let meter = kept.lock().unwrap().take().unwrap();
+        assert!(meter.add("$0.01").unwrap_err().is_too_late());
+    }
+    assert_eq!(kitchen.started(), 3);
+    shop.assert_charges(1);
+}
+
 /// An answer that is an error costs nothing, whatever was used for it.
 pub async fn charges_nothing_for_errors<A: App>() {
     let kitchen = Kitchen::open();

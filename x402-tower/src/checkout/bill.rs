@@ -1,6 +1,6 @@
 //! What an answer costs in the end.
 
-use super::admit::{Good, Sale};
+use super::admit::{Good, Paid, Sale};
 use super::meter::Meter;
 use crate::ledger::Receipt;
 use crate::log::{self, Chain};
@@ -35,6 +35,12 @@ impl Sale {
         }
     }
 
+    /// Nothing is charged for this answer, and the payment is given back.
+    pub(crate) fn let_go(self) {
+        self.meter.as_ref().and_then(Meter::end);
+        self.claim.let_go();
+    }
+
     /// What facilitators answer who are asked to settle nothing, so that nobody has to ask them.
     fn receipt_of_nothing(&self) -> Receipt {
         let identified = &self.good.identified;
@@ -43,6 +49,13 @@ impl Sale {
         let mut answer = SettleResponse::settled(network, payer, "");
         answer.amount = Some(Amount::ZERO);
         Receipt::new(answer)
+    }
+}
+
+impl Paid {
+    /// The handler has answered. What was charged stays so, and what is metered now is as late as it was the first time.
+    pub(crate) fn end_meter(&self) {
+        self.payment.meter().and_then(Meter::end);
     }
 }
 

@@ -369,7 +369,7 @@ where
                             State::after_answer(judged, lapse.take())
                         }
                         Err(error) => {
-                            sale.claim.let_go();
+                            sale.let_go();
                             state.set(State::Done);
                             return Poll::Ready(Err(error));
                         }

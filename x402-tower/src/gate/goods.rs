@@ -77,7 +77,7 @@ pub(super) fn judge_sale<RB: Body>(
             }
         }
     }
-    sale.claim.let_go();
+    sale.let_go();
     Judged::Unsold(Response::from_parts(parts, ResponseBody::free(body)))
 }
 
@@ -85,6 +85,7 @@ pub(super) fn judge_sale<RB: Body>(
 /// ask for.
 pub(super) fn judge_paid<RB: Body>(response: Response<RB>, paid: Paid) -> Judged<RB> {
     let (mut parts, body) = response.into_parts();
+    paid.end_meter();
     let Paid {
         policy,
         method,
@@ -108,7 +109,7 @@ impl Buyer {
     pub(super) fn answer_broke(self, version: Version) -> Reply {
         let mut reply = Reply::failed();
         match self {
-            Self::Sale(sale, _) => sale.claim.let_go(),
+            Self::Sale(sale, _) => sale.let_go(),
             // Nothing of it has left, so the handler can try again.
             Self::Paid(_, receipt) => add_receipt(&mut reply.headers, version, &receipt),
         }
