@@ -1,10 +1,12 @@
 //! One payment, many requests at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
+use tokio::sync::Semaphore;
 use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
 use x402_tower::proto::header::PAYMENT_REQUIRED;
@@ -473,4 +475,46 @@ pub async fn bodies_are_read_for_payments_only<A: App>() {
     let mut connection = Connection::open(shop.address(), &ask).await;
     let head = connection.read_head().await;
     assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+}
+
+/// A price function that says nothing is given up, so that payments nobody has signed take no place for long.
+pub async fn prices_that_do_not_come_are_in_nobodys_way<A: App>() {
+    const PATIENCE: Duration = Duration::from_secs(7);
+    let asked = Arc::new(Semaphore::new(0));
+    let telling = Arc::clone(&asked);
+    let silent = move |x402: &X402| {
+        x402.route_with(move |_| {
+            telling.add_permits(1);
+            std::future::pending::<&str>()
+        })
+    };
+    let shop = Shop::builder()
+        .seller(|builder| {
+            builder
+                .most_in_flight(2)
+                .facilitator_timeouts(PATIENCE, PATIENCE)
+        })
+        .sell("/goods", |x402| x402.route("$0.01"), goods())
+        .sell("/silent", silent, goods())
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let mut forged = buyer.payment(&shop.challenge("/goods").await);
+    forged["payload"]["signature"] = format!("0x{}1b", "5a".repeat(64)).into();
+    let forged = paying(get("/silent"), &encode(&forged));
+    let waiting = [forged.clone(), forged, get("/silent")]
+        .map(|ask| tokio::spawn(crate::send(shop.address(), ask)));
+    asked.acquire_many(3).await.unwrap().forget();
+    let answer = shop.buy(&buyer, "/goods").await;
+    assert_eq!(answer.problem(), "too_many_payments");
+    shop.clock.sleepers_for(PATIENCE, 3).await;
+    shop.clock.advance(PATIENCE);
+    for answer in waiting {
+        let answer = answer.await.unwrap();
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (StatusCode::SERVICE_UNAVAILABLE, "payment_unavailable")
+        );
+    }
+    assert_eq!(shop.buy(&buyer, "/goods").await.status, StatusCode::OK);
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode};
 
 use super::refusal::Refusal;
+use crate::clock::{Elapsed, timeout};
 use crate::lock::lock;
 use crate::log::{self, Chain};
 use crate::money::Money;
@@ -116,12 +117,26 @@ impl Policy {
             (Pricing::Dynamic(dynamic), Some(head)) => (dynamic, head),
             (Pricing::Dynamic(_), None) => return Err(Refusal::Misconfigured),
         };
-        match (dynamic.price)(head.clone()).await {
-            Ok(Quote(QuoteKind::Free)) => Ok(None),
-            Ok(Quote(QuoteKind::Charge(accepts))) => self.known_terms(dynamic, &accepts).map(Some),
-            Err(error) => {
+        let Till {
+            clock,
+            home,
+            limits,
+            ..
+        } = &*self.till;
+        // Whoever waits for a price may have a place among all that are on their way, without having signed for anything.
+        let pricing = timeout(&**clock, limits.verify, (dynamic.price)(head.clone()));
+        match home.within(pricing).await {
+            Ok(Ok(Quote(QuoteKind::Free))) => Ok(None),
+            Ok(Ok(Quote(QuoteKind::Charge(accepts)))) => {
+                self.known_terms(dynamic, &accepts).map(Some)
+            }
+            Ok(Err(error)) => {
                 log::error!("the price function failed"; error = Chain(&*error));
                 Err(Refusal::Misconfigured)
+            }
+            Err(Elapsed) => {
+                log::error!("the price function says nothing"; seconds = limits.verify.as_secs());
+                Err(Refusal::Unavailable)
             }
         }
     }

@@ -128,7 +128,8 @@ impl<L: From<GateLayer>> Seller<L> {
     /// A layer that asks what a function says.
     ///
     /// The function gets the head of the request, owned, and says a price in any form, several of them, or that this
-    /// request is free. If it fails, the request is answered 500 and not served.
+    /// request is free. If it fails, the request is answered 500 and not served. It may take as long as the facilitator may
+    /// take to verify (see [`Builder::facilitator_timeouts`]), and is given up then: the request is answered 503.
     ///
     /// ```
     /// use x402_tower::X402;
