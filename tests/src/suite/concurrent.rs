@@ -518,3 +518,43 @@ pub async fn prices_that_do_not_come_are_in_nobodys_way<A: App>() {
     }
     assert_eq!(shop.buy(&buyer, "/goods").await.status, StatusCode::OK);
 }
+
+/// Nor does one wallet take all places with what it has paid for before.
+pub async fn places_are_counted_for_those_who_are_served_again<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .seller(|builder| {
+            builder
+                .most_in_flight(2)
+                .most_in_flight_per_payer(1)
+                .most_kept_answer_bytes(0)
+        })
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let (greedy, honest) = (shop.buyer(1), shop.buyer(2));
+    let mut asks = Vec::new();
+    for times in 1..=2 {
+        let ask = paying(get("/goods"), &shop.pay(&greedy, "/goods").await);
+        kitchen.finish(1);
+        assert_eq!(shop.send(ask.clone()).await.status, StatusCode::OK);
+        shop.ledger.wait_for(Verb::Delivered, times).await;
+        asks.push(ask);
+    }
+    let first = tokio::spawn(crate::send(shop.address(), asks.remove(0)));
+    kitchen.wait_started(3).await;
+    let second = asks.remove(0);
+    for _ in 0..5 {
+        let answer = shop.send(second.clone()).await;
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (StatusCode::TOO_MANY_REQUESTS, "too_many_payments")
+        );
+    }
+    kitchen.finish(3);
+    assert_eq!(shop.buy(&honest, "/goods").await.status, StatusCode::OK);
+    assert_eq!(first.await.unwrap().status, StatusCode::OK);
+    // What was refused is still there to be had.
+    assert_eq!(shop.send(second).await.status, StatusCode::OK);
+    shop.assert_charges(3);
+}

@@ -78,6 +78,7 @@ macro_rules! behaviours {
                 places_are_for_answers_that_come,
                 bodies_are_read_for_payments_only,
                 prices_that_do_not_come_are_in_nobodys_way,
+                places_are_counted_for_those_who_are_served_again,
             ];
             repeat: [
                 gets_the_kept_answer,

@@ -404,10 +404,12 @@ pub(super) struct Delivered {
     pub(super) receipt: Receipt,
     pub(super) handover: Handover,
     pub(super) payment: Payment,
+    pub(super) seat: Seat,
 }
 
 impl Delivered {
-    fn paid(self, paying: Paying) -> Paid {
+    fn paid(self, mut paying: Paying) -> Paid {
+        paying.room.seat = Some(self.seat);
         Paid {
             task: paying.asked.policy.till.tasks.begin(),
             policy: paying.asked.policy,

@@ -77,23 +77,30 @@ impl Payer<'_> {
                     }
                     return Ok(Some(Step::Reply(Box::new(reply))));
                 }
-                Known::Rerun(receipt, amount) => match self.take(identity.key).await? {
-                    Again::Granted(handover) => {
-                        let meter = meter(self.paying, self.identified);
-                        let told = Some(receipt.clone());
-                        let payment = payment(self.paying, self.identified, amount, told, meter);
-                        let delivered = Delivered {
-                            receipt,
-                            handover: *handover,
-                            payment,
-                        };
-                        return Ok(Some(Step::Deliver(Box::new(delivered))));
+                Known::Rerun(receipt, amount) => {
+                    // Before it is taken, or a run would be lost that nobody had.
+                    let seat = till.flights.board(&self.identified.authorization.payer);
+                    let seat = seat.ok_or(Refusal::TooManyOfPayer)?;
+                    match self.take(identity.key).await? {
+                        Again::Granted(handover) => {
+                            let meter = meter(self.paying, self.identified);
+                            let told = Some(receipt.clone());
+                            let payment =
+                                payment(self.paying, self.identified, amount, told, meter);
+                            let delivered = Delivered {
+                                receipt,
+                                handover: *handover,
+                                payment,
+                                seat,
+                            };
+                            return Ok(Some(Step::Deliver(Box::new(delivered))));
+                        }
+                        Again::Denied if denied => return Err(Refusal::Gone(receipt)),
+                        // Another request of theirs may have got it since this was looked up.
+                        Again::Denied => denied = true,
+                        Again::Busy => {}
                     }
-                    Again::Denied if denied => return Err(Refusal::Gone(receipt)),
-                    // Another request of theirs may have got it since this was looked up.
-                    Again::Denied => denied = true,
-                    Again::Busy => {}
-                },
+                }
                 Known::Wait => {}
             }
             match self.wait(identity, deadline).await? {

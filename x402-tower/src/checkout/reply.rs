@@ -308,7 +308,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
             ..row(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_payments",
-                "Too many payments of this payer are in flight; this one has not been charged.",
+                "Too many payments of this payer are in flight; ask again with the same payment.",
             )
         },
         Refusal::InFlight => Row {
