@@ -181,10 +181,12 @@ impl MessageBody for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let frame = ready!(Pin::new(&mut self.0).poll_frame(cx));
-        Poll::Ready(frame.map(|frame| match frame {
-            Ok(frame) => Ok(frame.into_data().expect("no trailers here")),
-            Err(error) => Err(error as Self::Error),
-        }))
+        Poll::Ready(match frame {
+            // There are no trailers here.
+            Some(Ok(frame)) => frame.into_data().ok().map(Ok),
+            Some(Err(error)) => Some(Err(error as Self::Error)),
+            None => None,
+        })
     }
 }
 

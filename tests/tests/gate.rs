@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use futures_util::stream;
 use http::header::{HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
 use tower::limit::ConcurrencyLimit;
@@ -232,6 +232,11 @@ async fn errors_pass_through_and_release_the_payment() {
     assert_eq!(ask(&mut gated, again).await.status(), StatusCode::OK);
 }
 
+fn by_http_2(mut request: Request<Empty<Bytes>>) -> Request<Empty<Bytes>> {
+    *request.version_mut() = Version::HTTP_2;
+    request
+}
+
 /// What comes behind a body comes through, whether the body was captured before or is passed on.
 #[tokio::test]
 async fn trailers_pass_through() {
@@ -256,7 +261,7 @@ async fn trailers_pass_through() {
         let mut request = unpaid();
         *request.method_mut() = method.clone();
         let challenge = ask(&mut gated, request).await;
-        let mut request = paid(&challenge, &wallet);
+        let mut request = by_http_2(paid(&challenge, &wallet));
         *request.method_mut() = method.clone();
         for answer in [
             ask(&mut gated, request).await,
@@ -553,13 +558,17 @@ impl Body for Told {
     }
 }
 
-/// Takes an answer as servers do: they ask for no more of it than there is.
-async fn take(answer: Response<ResponseBody<TestBody>>) {
+/// Takes an answer as servers do: they ask for no more of it than there is, and by HTTP/2 until they are told that.
+async fn take(answer: Response<ResponseBody<TestBody>>, version: Version) {
     let (parts, mut body) = answer.into_parts();
     let bare = parts.status.is_informational() || [204, 304].contains(&parts.status.as_u16());
-    let mut left = body.size_hint().exact();
+    let length = body.size_hint().exact();
+    let mut left = length.filter(|_| version < Version::HTTP_2);
     while !bare && !body.is_end_stream() && left != Some(0) {
-        let frame = body.frame().await.unwrap().unwrap();
+        let Some(frame) = body.frame().await else {
+            return;
+        };
+        let frame = frame.unwrap();
         if let (Some(left), Some(data)) = (&mut left, frame.data_ref()) {
             *left -= data.len() as u64;
         }
@@ -644,8 +653,13 @@ async fn an_answer_is_delivered_when_a_server_has_all_of_it() {
     ];
     let wallet = Wallet::from_seed(1);
     let mut bought = 0;
-    for method in [Method::GET, Method::POST] {
+    let by = |version| [Method::GET, Method::POST].map(|method| (version, method));
+    let asked = [by(Version::HTTP_11), by(Version::HTTP_2)].concat();
+    for (version, method) in asked {
         for (status, case, length) in cases {
+            if status == 101 && version == Version::HTTP_2 {
+                continue;
+            }
             let mut service = gate.clone().layer(service_fn(
                 move |_: Request<RequestBody<Empty<Bytes>>>| async move {
                     let mut response = Response::new(body(case));
@@ -656,34 +670,95 @@ async fn an_answer_is_delivered_when_a_server_has_all_of_it() {
             let challenge = ask(&mut service, unpaid()).await;
             let mut request = paid(&challenge, &wallet);
             *request.method_mut() = method.clone();
+            *request.version_mut() = version;
             let answer = ask(&mut service, request).await;
             assert_eq!(answer.status(), status);
             assert_eq!(answer.body().size_hint().exact(), length);
-            take(answer).await;
+            take(answer, version).await;
             bought += 1;
             let ends = [Verb::Delivered, Verb::Undelivered];
             ledger.wait_for_any(&ends, bought).await;
             assert_eq!(
                 ledger.count(Verb::Delivered),
                 bought,
-                "{method} {status} {case}"
+                "{version:?} {method} {status} {case}"
             );
         }
     }
 }
 
-/// An answer is kept with all that belongs to it, or not at all.
+/// An answer is kept with all that belongs to it, or not at all, and is not delivered before.
 #[tokio::test]
 async fn an_answer_with_trailers_is_not_kept_without_them() {
     let ledger = Spy::new(MemoryLedger::builder().build());
+    let mut service = with_trailers(&ledger);
+    let wallet = Wallet::from_seed(1);
+    for (i, (method, path, again)) in [
+        (Method::GET, "/", 200),
+        (Method::GET, "/streamed", 200),
+        (Method::POST, "/", 409),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let challenge = ask(&mut service, unpaid()).await;
+        let mut request = by_http_2(paid(&challenge, &wallet));
+        *request.method_mut() = method;
+        *request.uri_mut() = path.parse().unwrap();
+        for status in [200, again] {
+            let answer = ask(&mut service, request.clone()).await;
+            assert_eq!(answer.status(), status);
+            assert_eq!(answer.headers().get(REPLAYED), None);
+            if status != 200 {
+                continue;
+            }
+            let before = ledger.count(Verb::Delivered);
+            let mut body = std::pin::pin!(answer.into_body());
+            let goods = body.frame().await.unwrap().unwrap();
+            assert!(goods.is_data() && !body.is_end_stream());
+            assert_eq!(ledger.count(Verb::Delivered), before);
+            // Servers do not ask for what could come behind them.
+            let trailers = body.frame().await.unwrap().unwrap();
+            assert!(trailers.is_trailers());
+            ledger.wait_for(Verb::Delivered, before + 1).await;
+        }
+        assert_eq!(ledger.count(Verb::Commit), i + 1);
+    }
+}
+
+/// By HTTP/1 nobody asks for what comes behind a body whose length was said, so it belongs to nothing.
+#[tokio::test]
+async fn an_answer_ends_at_its_length_where_servers_stop_there() {
+    let ledger = Spy::new(MemoryLedger::builder().build());
+    let mut service = with_trailers(&ledger);
+    let wallet = Wallet::from_seed(1);
+    for (i, method) in [Method::GET, Method::POST].into_iter().enumerate() {
+        let challenge = ask(&mut service, unpaid()).await;
+        let mut request = paid(&challenge, &wallet);
+        *request.method_mut() = method;
+        for replayed in [false, true] {
+            let answer = ask(&mut service, request.clone()).await;
+            assert_eq!(answer.headers().contains_key(REPLAYED), replayed);
+            let goods = answer.into_body().frame().await.unwrap().unwrap();
+            assert_eq!(goods.into_data().unwrap(), "the goods");
+            ledger.wait_for(Verb::Delivered, i + 1).await;
+        }
+    }
+}
+
+/// Sells goods that something comes behind, and says how long they are unless they are streamed.
+fn with_trailers(
+    ledger: &Spy,
+) -> impl Service<Request<Empty<Bytes>>, Response = Response<ResponseBody<TestBody>>, Error = Infallible>
++ use<> {
     let x402 = X402::local().ledger(ledger.clone()).build().unwrap();
     let gate = x402.price("$0.01").unwrap();
-    let mut service = gate.layer(service_fn(
+    gate.layer(service_fn(
         |request: Request<RequestBody<Empty<Bytes>>>| async move {
             let name = HeaderName::from_static("x-sum");
             let trailers = HeaderMap::from_iter([(name, HeaderValue::from_static("7"))]);
             let goods = Bytes::from_static(b"the goods");
-            let body: TestBody = if request.method() == Method::GET {
+            let body: TestBody = if request.uri().path() == "/streamed" {
                 let frames = [Frame::data(goods), Frame::trailers(trailers)];
                 StreamBody::new(stream::iter(frames.map(Ok))).boxed_unsync()
             } else {
@@ -693,23 +768,7 @@ async fn an_answer_with_trailers_is_not_kept_without_them() {
             };
             Ok::<_, Infallible>(Response::new(body))
         },
-    ));
-    let wallet = Wallet::from_seed(1);
-    for (i, (method, again)) in [(Method::GET, 200), (Method::POST, 409)]
-        .into_iter()
-        .enumerate()
-    {
-        let challenge = ask(&mut service, unpaid()).await;
-        let mut request = paid(&challenge, &wallet);
-        *request.method_mut() = method;
-        for status in [200, again] {
-            let answer = ask(&mut service, request.clone()).await;
-            assert_eq!(answer.status(), status);
-            let collected = answer.into_body().collect().await.unwrap();
-            assert_eq!(collected.trailers().is_some(), status == 200);
-            ledger.wait_for(Verb::Delivered, i + 1).await;
-        }
-    }
+    ))
 }
 
 /// Whoever asks whether they may ask is not sent anywhere, and given nothing.

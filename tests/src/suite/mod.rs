@@ -188,6 +188,7 @@ macro_rules! behaviours {
                 begins_with_nothing_before_settlement,
                 is_kept_while_it_is_small,
                 ends_where_it_says,
+                may_have_trailers,
                 cannot_be_an_upgraded_connection_by_http_2,
                 can_be_an_upgraded_connection,
             ];

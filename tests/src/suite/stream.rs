@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use tokio::sync::mpsc;
@@ -153,7 +153,7 @@ pub async fn ends_where_it_says<A: App>() {
         .open::<A>()
         .await;
     let buyer = shop.buyer(1);
-    for times in 1..=5 {
+    for times in 1..=6 {
         let method = if times == 5 {
             Method::POST
         } else {
@@ -161,11 +161,58 @@ pub async fn ends_where_it_says<A: App>() {
         };
         let payment = shop.pay(&buyer, "/long").await;
         let ask = paying(request(method, "/long", ""), &payment);
-        let answer = shop.send(ask).await;
+        let answer = if times == 6 {
+            shop.send_http2("shop.example", ask).await
+        } else {
+            shop.send(ask).await
+        };
         assert_eq!(answer.body.len(), LENGTH, "{:?}", answer.status);
         shop.ledger.wait_for(Verb::Delivered, times).await;
         shop.assert_charges(times);
     }
+}
+
+/// What comes behind the goods is in nobody's way, where it can be given out and where it cannot.
+pub async fn may_have_trailers<A: App>() {
+    let with_trailers = handler(|request| async move {
+        let name = HeaderName::from_static("x-sum");
+        let trailers = HeaderMap::from_iter([(name, HeaderValue::from_static("7"))]);
+        let goods = if request.uri().query().is_some() {
+            let goods = Frame::data(Bytes::from_static(b"the goods"));
+            let frames = [goods, Frame::trailers(trailers)].map(Ok::<_, BoxError>);
+            StreamBody::new(stream::iter(frames)).boxed_unsync()
+        } else {
+            let trailers = std::future::ready(Some(Ok(trailers)));
+            body("the goods").with_trailers(trailers).boxed_unsync()
+        };
+        Ok(Response::new(goods))
+    });
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), with_trailers)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let mut bought = 0;
+    for path in ["/goods", "/goods?streamed"] {
+        for method in [Method::GET, Method::POST] {
+            for by_http_2 in [false, true] {
+                let payment = shop.pay(&buyer, path).await;
+                let ask = paying(request(method.clone(), path, ""), &payment);
+                let answer = if by_http_2 {
+                    shop.send_http2("shop.example", ask).await
+                } else {
+                    shop.send(ask).await
+                };
+                assert_eq!(answer.text(), "the goods");
+                bought += 1;
+                let ends = [Verb::Delivered, Verb::Undelivered];
+                shop.ledger.wait_for_any(&ends, bought).await;
+                let delivered = shop.ledger.count(Verb::Delivered);
+                assert_eq!(delivered, bought, "{method} {path} {by_http_2}");
+            }
+        }
+    }
+    shop.assert_charges(bought);
 }
 
 /// HTTP/2 has no upgrades, so whoever is given one has nothing, and pays nothing.

@@ -67,6 +67,11 @@ impl Body for AnswerBody {
         self.0.as_pin_mut().poll_next(cx).map_ok(Frame::data)
     }
 
+    fn is_end_stream(&self) -> bool {
+        // Nobody asks for what there is not.
+        matches!(self.0.size(), BodySize::None | BodySize::Sized(0))
+    }
+
     fn size_hint(&self) -> SizeHint {
         match self.0.size() {
             BodySize::None => SizeHint::with_exact(0),

@@ -39,6 +39,8 @@ pub(super) struct Watch {
     handover: Handover,
     /// How many bytes are still to come, if that is known.
     left: Option<u64>,
+    /// Whether that is all that a server asks for.
+    ends_by_length: bool,
     copy: Option<Copy>,
 }
 
@@ -78,10 +80,16 @@ impl Copy {
 }
 
 impl Watch {
-    pub(super) const fn new(handover: Handover, length: Option<u64>, copy: Option<Copy>) -> Self {
+    pub(super) const fn new(
+        handover: Handover,
+        length: Option<u64>,
+        ends_by_length: bool,
+        copy: Option<Copy>,
+    ) -> Self {
         Self {
             handover,
             left: length,
+            ends_by_length,
             copy,
         }
     }
@@ -99,7 +107,7 @@ impl Watch {
     }
 
     fn is_over(&self) -> bool {
-        self.left == Some(0)
+        self.ends_by_length && self.left == Some(0)
     }
 
     fn is_short(&self) -> bool {
@@ -285,10 +293,11 @@ impl<RB: Body> Body for ResponseBody<RB> {
                         if let Some(watch) = watch {
                             watch.pass(frame);
                         }
-                        // A server that knows the length, or is told that this was the end, does not ask again.
+                        // A server that knows the length, or is told that this was the end, does not ask again, and nothing
+                        // comes behind trailers.
                         let is_over = |watch: &Watch| {
-                            let ends = || rest.is_empty() && body.is_end_stream();
-                            watch.is_over() || ends() && !watch.is_short()
+                            let is_last = || frame.is_trailers() || body.is_end_stream();
+                            watch.is_over() || rest.is_empty() && is_last() && !watch.is_short()
                         };
                         if watch.as_deref().is_some_and(is_over) {
                             end(watch);

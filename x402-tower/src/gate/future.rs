@@ -27,8 +27,8 @@ pin_project! {
     {
         #[pin]
         state: State<S, B, S::Future, RB>,
-        // Whether the connection can be something else from then on.
-        upgrades: bool,
+        // Of HTTP, by which it is asked for.
+        version: Version,
         // Whether an answer of ours goes without its body.
         bare: bool,
     }
@@ -95,24 +95,24 @@ where
         Self::unpaid(State::admit(ready, request, Box::pin(ask(asked))))
     }
 
-    /// What is not sold may be an upgrade anywhere.
+    /// What is not sold goes out as it is, whatever it is asked for by.
     const fn unpaid(state: State<S, B, S::Future, RB>) -> Self {
         Self {
             state,
-            upgrades: true,
+            version: Version::HTTP_11,
             bare: false,
         }
     }
 
     pub(super) fn pay(ready: S, request: Request<RequestBody<B>>, paying: Box<Paying>) -> Self {
-        let upgrades = request.version() < Version::HTTP_2;
+        let version = request.version();
         let state = match paying.binds_body() {
             Some(most) => State::read(ready, request, paying, Until::End { most }),
             None => State::admit(ready, request, Box::pin(admit(paying))),
         };
         Self {
             state,
-            upgrades,
+            version,
             bare: false,
         }
     }
@@ -246,6 +246,7 @@ where
     fn after_capture(captured: Result<Captured, RB::Error>, goods: Goods, buyer: Buyer) -> Self {
         match captured {
             Ok(captured) => {
+                let captured = goods.asked_for(captured);
                 let kept = goods.kept(&captured);
                 Self::deal(Packed::Whole(goods, captured), buyer, kept)
             }
@@ -312,7 +313,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut state, upgrades, bare) = (this.state, *this.upgrades, *this.bare);
+        let (mut state, version, bare) = (this.state, *this.version, *this.bare);
         loop {
             // What a state holds is taken out only when it is left, so a missing piece means that it has been left.
             let next = match state.as_mut().project() {
@@ -364,8 +365,8 @@ where
                     match response.transpose() {
                         Ok(None) => State::answer(ours(sale.lapsed())),
                         Ok(Some(response)) => {
-                            let response = possible(response, upgrades);
-                            let judged = judge_sale(response, sale, seen.clone());
+                            let response = possible(response, version);
+                            let judged = judge_sale(response, sale, seen.clone(), version);
                             State::after_answer(judged, lapse.take())
                         }
                         Err(error) => {
@@ -396,7 +397,8 @@ where
                     let Some(paid) = paid.take() else {
                         return polled_too_often();
                     };
-                    State::after_answer(judge_paid(possible(response, upgrades), *paid), None)
+                    let judged = judge_paid(possible(response, version), *paid, version);
+                    State::after_answer(judged, None)
                 }
                 StateProjection::Capture {
                     capture,
@@ -472,8 +474,8 @@ fn response_head<RB: Body>(response: Response<ResponseBody<RB>>) -> Response<Res
 }
 
 /// HTTP/2 has no upgrades. A client that is given one takes it for nothing, if not the whole connection for broken.
-fn possible<RB>(mut response: Response<RB>, upgrades: bool) -> Response<RB> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS && !upgrades {
+fn possible<RB>(mut response: Response<RB>, version: Version) -> Response<RB> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS && version >= Version::HTTP_2 {
         log::error!("a handler has answered a request of HTTP/2 with an upgrade");
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }

@@ -21,6 +21,9 @@ pub(super) struct Goods {
     is_safe: bool,
     /// Whether a server hands over more than the head.
     has_body: bool,
+    /// Whether a server that knows how long the body is asks for no more than that, and for no trailers. By HTTP/2 they are
+    /// told where it ends, and ask until they are.
+    ends_by_length: bool,
     /// Whether this answer is one for another time and another client, too.
     can_be_kept: bool,
     most_kept: usize,
@@ -56,6 +59,7 @@ pub(super) fn judge_sale<RB: Body>(
     response: Response<RB>,
     mut sale: Sale,
     seen: Seen,
+    http: http::Version,
 ) -> Judged<RB> {
     let (mut parts, body) = response.into_parts();
     let policy = &sale.paying.asked.policy;
@@ -63,7 +67,7 @@ pub(super) fn judge_sale<RB: Body>(
         match sale.bill() {
             Bill::Charge => {
                 let (asked, version) = (&sale.paying.asked, sale.paying.version);
-                let goods = Goods::new(parts, &asked.policy, &asked.method, version);
+                let goods = Goods::new(parts, &asked.policy, &asked.method, version, http);
                 return Judged::Sold(goods, body, Buyer::Sale(sale, seen));
             }
             Bill::Nothing(receipt) => {
@@ -83,7 +87,11 @@ pub(super) fn judge_sale<RB: Body>(
 
 /// Judges the answer to a payment that has moved money. One that is not worth its price leaves the buyer something to
 /// ask for.
-pub(super) fn judge_paid<RB: Body>(response: Response<RB>, paid: Paid) -> Judged<RB> {
+pub(super) fn judge_paid<RB: Body>(
+    response: Response<RB>,
+    paid: Paid,
+    http: http::Version,
+) -> Judged<RB> {
     let (mut parts, body) = response.into_parts();
     paid.end_meter();
     let Paid {
@@ -96,7 +104,7 @@ pub(super) fn judge_paid<RB: Body>(response: Response<RB>, paid: Paid) -> Judged
         task: _task,
     } = paid;
     if policy.charges(&AnswerHead::new(parts.status, &parts.headers)) {
-        let goods = Goods::new(parts, &policy, &method, payment.version());
+        let goods = Goods::new(parts, &policy, &method, payment.version(), http);
         return Judged::Sold(goods, body, Buyer::Paid(handover, receipt));
     }
     dress::make_private(&mut parts.headers);
@@ -136,6 +144,7 @@ impl Goods {
         policy: &Arc<Policy>,
         method: &Method,
         version: Version,
+        http: http::Version,
     ) -> Self {
         dress::make_private(&mut parts.headers);
         // What comes behind it belongs to one connection.
@@ -156,6 +165,7 @@ impl Goods {
             version,
             is_safe,
             has_body: is_whole && !bare,
+            ends_by_length: http < http::Version::HTTP_2,
             can_be_kept: is_whole && !is_upgrade && !is_encoded,
             most_kept: policy.till.limits.answer,
             now: policy.till.now(),
@@ -171,6 +181,14 @@ impl Goods {
     /// The version that its buyer has paid in.
     pub(super) const fn version(&self) -> Version {
         self.version
+    }
+
+    /// As much of an answer that was read as a server asks for.
+    pub(super) fn asked_for(&self, captured: Captured) -> Captured {
+        Captured {
+            trailers: captured.trailers.filter(|_| !self.ends_by_length),
+            ..captured
+        }
     }
 
     /// The answer as it is kept.
@@ -192,13 +210,13 @@ impl Goods {
         handover: Handover,
         receipt: &Receipt,
     ) -> Response<ResponseBody<RB>> {
-        // A server that was told the length takes no more than that, and does not ask for the end.
+        // What is shorter than it said is broken off, and by HTTP/1 nobody asks for more.
         let length = body.size_hint().exact().or_else(|| self.said_length());
         let least = length.unwrap_or_else(|| body.size_hint().lower());
         let fits = usize::try_from(least).is_ok_and(|least| least <= self.most_kept);
         let copy = (self.can_be_kept && fits).then(|| Copy::new(self.head(), self.most_kept));
         let has_body = self.has_body;
-        let watch = Box::new(Watch::new(handover, length, copy));
+        let watch = Box::new(Watch::new(handover, length, self.ends_by_length, copy));
         Response::from_parts(
             self.into_parts(receipt),
             ResponseBody::sold(body, watch, has_body),
