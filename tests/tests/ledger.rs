@@ -144,6 +144,29 @@ async fn released_payments_leave_nothing_behind() {
     }
 }
 
+/// They cost their buyer nothing, and would fill the ledger for nothing.
+#[tokio::test]
+async fn runs_without_an_answer_take_no_room() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder()
+        .clock(clock.clone())
+        .most_entries(1)
+        .build();
+    for number in 0..100 {
+        for _ in 0..3 {
+            let Ok(Claimed::Fresh(token)) = claim(&ledger, number, &clock).await else {
+                panic!("{number}")
+            };
+            let released = ledger.release(&token, Release::Aborted).await;
+            assert_eq!(released.unwrap(), Fenced::Done);
+        }
+        let claimed = claim(&ledger, number, &clock).await;
+        assert!(matches!(claimed, Ok(Claimed::Exhausted)), "{claimed:?}");
+    }
+    assert!(ledger.is_empty());
+    settle(&ledger, 100, &clock, None).await;
+}
+
 #[tokio::test]
 async fn answers_are_bounded_in_all_and_the_oldest_go_first() {
     let clock = ManualClock::shared();
@@ -261,19 +284,14 @@ async fn what_has_just_expired_makes_room() {
 async fn nothing_is_remembered_for_ever() {
     let clock = ManualClock::shared();
     let ledger = MemoryLedger::builder().clock(clock.clone()).build();
-    // Claimed and abandoned, given up by a client, settled, and never found out.
+    // Claimed and abandoned, settled, and never found out.
     claim(&ledger, 1, &clock).await.unwrap();
-    let Ok(Claimed::Fresh(token)) = claim(&ledger, 2, &clock).await else {
-        panic!("not fresh")
-    };
-    let released = ledger.release(&token, Release::Aborted).await;
-    assert_eq!(released.unwrap(), Fenced::Done);
-    settle(&ledger, 3, &clock, Some(100)).await;
-    let token = begin(&ledger, 4, &clock).await;
+    settle(&ledger, 2, &clock, Some(100)).await;
+    let token = begin(&ledger, 3, &clock).await;
     let unresolved = Unresolved::new(intent(), None, clock.now() + MINUTE);
     let given_up = ledger.give_up(&token, &unresolved).await;
     assert_eq!(given_up.unwrap(), Fenced::Done);
-    assert_eq!(ledger.len(), 4);
+    assert_eq!(ledger.len(), 3);
     clock.advance(MINUTE);
     ledger.due(10, MINUTE).await.unwrap();
     assert!(ledger.is_empty(), "{ledger:?}");

@@ -349,3 +349,25 @@ impl Body for Breaking {
         SizeHint::with_exact(if self.sent { 4 } else { 8 })
     }
 }
+
+/// All that this takes is a cent that is never spent.
+pub async fn again_and_again_fills_no_books<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder_with(|ledger| ledger.most_entries(20))
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let idler = shop.buyer(1);
+    shop.leave(&idler, 10_000);
+    for run in 1..=20 {
+        let payment = shop.pay(&idler, "/goods").await;
+        let connection = Connection::open(shop.address(), &paying(get("/goods"), &payment)).await;
+        kitchen.wait_started(run).await;
+        connection.hang_up();
+        shop.ledger.wait_for(Verb::Abort, run).await;
+    }
+    shop.assert_charges(0);
+    kitchen.finish(100);
+    let answer = shop.buy(&shop.buyer(2), "/goods").await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+}

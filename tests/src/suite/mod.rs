@@ -127,6 +127,7 @@ macro_rules! behaviours {
                 before_the_end_of_one_large_piece,
                 while_the_ledger_answers,
                 while_waiting_for_another,
+                again_and_again_fills_no_books,
             ];
             owed: [
                 are_served_after_a_reset,

@@ -57,15 +57,14 @@ pub(super) struct Entry {
     /// Zero if there is none: no real one is, and it is never compared then.
     reference: Half,
     pub(super) fence: u64,
-    usable_until: Seconds,
-    pub(super) aborted: u8,
+    pub(super) usable_until: Seconds,
     pub(super) reruns: u8,
     pub(super) state: State,
 }
 
 #[derive(Debug)]
 pub(super) enum State {
-    /// Remembered for its aborted runs only.
+    /// Free again, and about to be forgotten.
     Released,
     Claimed {
         until: Duration,
@@ -117,7 +116,6 @@ impl Entry {
             reference: half_of_reference(claim.identity.reference),
             fence,
             usable_until: Seconds::after(claim.usable_until),
-            aborted: 0,
             reruns: 0,
             state: State::Claimed { until },
         }
@@ -126,14 +124,6 @@ impl Entry {
     /// Who asks for what.
     pub(super) const fn request(&self) -> Half {
         self.request
-    }
-
-    /// Claims it once more.
-    pub(super) fn claim(&mut self, claim: &Claim, fence: u64, until: Duration) {
-        *self = Self {
-            aborted: self.aborted,
-            ..Self::new(claim, fence, until)
-        };
     }
 
     /// What is known of this payment, compared with the one asked for; nothing if it is free to claim.
@@ -197,10 +187,9 @@ impl Entry {
 
     /// Whether nothing about it has to be remembered any more.
     pub(super) fn is_expired(&self, now: Duration) -> bool {
-        let is_forgiven = || self.aborted == 0 || self.usable_until.is_over(now);
         match &self.state {
-            State::Released => is_forgiven(),
-            State::Claimed { until } => *until <= now && is_forgiven(),
+            State::Released => true,
+            State::Claimed { until } => *until <= now,
             State::Settling { .. } | State::Parked(_) => false,
             State::Settled(settled) => settled.keep_until.is_over(now),
             State::Unresolved(unresolved) => unresolved.keep_until <= now,

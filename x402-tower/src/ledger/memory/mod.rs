@@ -1,3 +1,4 @@
+mod aborted;
 mod entry;
 mod owed;
 mod settled;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use self::aborted::Aborted;
 use self::entry::{ABANDONED, Entry, Half, Open, State, half};
 use self::owed::Owed;
 use self::settled::{Remembered, Seconds};
@@ -29,7 +31,10 @@ use crate::scheme::Key;
 /// Two processes with a ledger each do not see one another's claims. Both is fine for development and for goods that can
 /// be given twice.
 ///
-/// A full ledger refuses new payments ([`LedgerError::is_full`]). It never forgets one to make room.
+/// A full ledger refuses new payments ([`LedgerError::is_full`]). It never forgets one to make room. Only the runs that ended
+/// without an answer are counted apart, and of the latest payments only: of as many as an eighth of
+/// [`most_entries`](MemoryLedgerBuilder::most_entries). Whoever has that many runs broken off has an old payment's counted
+/// anew. Another signature would do the same for them.
 pub struct MemoryLedger {
     shards: Box<[Mutex<Shard>]>,
     owed: Owed,
@@ -48,7 +53,8 @@ struct Shard {
     parked: BTreeSet<(Duration, Half)>,
     /// What expired undelivered, until somebody has been told.
     refunds: Vec<Arc<Settled>>,
-    next_sweep: Duration,
+    aborted: Aborted,
+    swept: Duration,
 }
 
 /// Sets up a [`MemoryLedger`].
@@ -105,6 +111,9 @@ const KEPT_WHILE_PARKED: Duration = Duration::from_secs(2 * 60 * 60);
 /// How often a shard is searched for what has expired.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
+/// And how often if there is no room: whoever comes then must not have to search all of it each time.
+const SWEEP_FULL_EVERY: Duration = Duration::from_secs(1);
+
 impl Default for MemoryLedger {
     fn default() -> Self {
         Self::builder().build()
@@ -139,12 +148,13 @@ impl MemoryLedger {
         self.fence.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Drops what has expired from a shard, now and then or when there is no room.
-    fn sweep(&self, shard: &mut Shard, now: Duration, force: bool) {
-        if now < shard.next_sweep && !force {
+    /// Drops what has expired from a shard, unless somebody has done so not long ago.
+    fn sweep(&self, shard: &mut Shard, now: Duration, every: Duration) {
+        if now < shard.swept + every {
             return;
         }
-        shard.next_sweep = now + SWEEP_EVERY;
+        shard.swept = now;
+        shard.aborted.forget(now);
         let before = shard.entries.len();
         let Shard {
             entries,
@@ -165,9 +175,14 @@ impl MemoryLedger {
             .fetch_sub(before - shard.entries.len(), Ordering::Relaxed);
     }
 
+    /// Of how many payments a shard counts the aborted runs.
+    const fn most_aborted(&self) -> usize {
+        self.most_entries.div_ceil(8 * SHARDS)
+    }
+
     /// Makes sure that there is room for one more; `shard` is the one it will be in.
     fn reserve(&self, shard: &mut Shard, now: Duration) -> Result<(), LedgerError> {
-        self.sweep(shard, now, false);
+        self.sweep(shard, now, SWEEP_EVERY);
         let take = || {
             self.entries
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |entries| {
@@ -178,7 +193,7 @@ impl MemoryLedger {
         if take() {
             return Ok(());
         }
-        self.sweep(shard, now, true);
+        self.sweep(shard, now, SWEEP_FULL_EVERY);
         if take() {
             Ok(())
         } else {
@@ -218,7 +233,7 @@ impl MemoryLedger {
             return Fenced::Lost;
         };
         entry.park_if_lapsed(half, &mut shard.parked, now);
-        if entry.fence != token.fence() || matches!(entry.state, State::Released) {
+        if entry.fence != token.fence() {
             return Fenced::Lost;
         }
         change(
@@ -226,18 +241,24 @@ impl MemoryLedger {
             &mut Change {
                 half,
                 parked: &mut shard.parked,
+                aborted: &mut shard.aborted,
                 ledger: self,
                 now,
             },
         );
-        if entry.is_expired(now)
-            && let Some(entry) = shard.entries.remove(&half)
-        {
+        if entry.is_expired(now) {
+            self.remove(shard, half);
+        }
+        Fenced::Done
+    }
+
+    /// Forgets what has expired.
+    fn remove(&self, shard: &mut Shard, half: Half) {
+        if let Some(entry) = shard.entries.remove(&half) {
             self.owed.remove(entry.request(), half);
             shard.refunds.extend(entry.refund());
             self.entries.fetch_sub(1, Ordering::Relaxed);
         }
-        Fenced::Done
     }
 
     /// Keeps an answer and makes room for it.
@@ -257,6 +278,7 @@ impl MemoryLedger {
 struct Change<'a> {
     half: Half,
     parked: &'a mut BTreeSet<(Duration, Half)>,
+    aborted: &'a mut Aborted,
     ledger: &'a MemoryLedger,
     now: Duration,
 }
@@ -294,32 +316,21 @@ impl Ledger for MemoryLedger {
         let half = half(&identity.key);
         let mut shard = self.shard(half);
         let shard = &mut *shard;
-        let fence = self.next_fence();
-        let until = now + claim.lease;
-        match shard.entries.get_mut(&half) {
-            Some(entry) => {
-                entry.park_if_lapsed(half, &mut shard.parked, now);
-                if let Some(found) = entry.found(identity, now) {
-                    return Ok(Claimed::Known(found));
-                }
-                if entry.is_expired(now) {
-                    // Nobody has swept it out yet.
-                    self.owed.remove(entry.request(), half);
-                    shard.refunds.extend(entry.refund());
-                    **entry = Entry::new(claim, fence, until);
-                } else if entry.aborted >= claim.most_aborted {
-                    return Ok(Claimed::Exhausted);
-                } else {
-                    entry.claim(claim, fence, until);
-                }
+        if let Some(entry) = shard.entries.get_mut(&half) {
+            entry.park_if_lapsed(half, &mut shard.parked, now);
+            if let Some(found) = entry.found(identity, now) {
+                return Ok(Claimed::Known(found));
             }
-            None => {
-                self.reserve(shard, now)?;
-                shard
-                    .entries
-                    .insert(half, Box::new(Entry::new(claim, fence, until)));
-            }
+            // It has expired, and nobody has swept it out yet.
+            self.remove(shard, half);
         }
+        if shard.aborted.runs(half, now) >= claim.most_aborted {
+            return Ok(Claimed::Exhausted);
+        }
+        self.reserve(shard, now)?;
+        let fence = self.next_fence();
+        let entry = Entry::new(claim, fence, now + claim.lease);
+        shard.entries.insert(half, Box::new(entry));
         Ok(Claimed::Fresh(Token::new(identity.key, fence)))
     }
 
@@ -407,8 +418,11 @@ impl Ledger for MemoryLedger {
     async fn release(&self, token: &Token, release: Release) -> Result<Fenced, LedgerError> {
         Ok(self.change(token, |entry, change| {
             entry.unpark(change.half, change.parked);
-            entry.aborted += u8::from(release == Release::Aborted);
             entry.state = State::Released;
+            if release == Release::Aborted {
+                let most = change.ledger.most_aborted();
+                change.aborted.add(change.half, entry.usable_until, most);
+            }
             change.ledger.owed.remove(entry.request(), change.half);
         }))
     }
@@ -477,7 +491,7 @@ impl Ledger for MemoryLedger {
         for shard in &self.shards {
             let mut shard = lock(shard);
             let shard = &mut *shard;
-            self.sweep(shard, now, false);
+            self.sweep(shard, now, SWEEP_EVERY);
             while due.len() < most
                 && let Some(refund) = shard.refunds.pop()
             {
