@@ -190,6 +190,7 @@ macro_rules! behaviours {
                 is_kept_while_it_is_small,
                 ends_where_it_says,
                 may_have_trailers,
+                is_owed_when_it_breaks_off_late,
                 cannot_be_an_upgraded_connection_by_http_2,
                 can_be_an_upgraded_connection,
             ];

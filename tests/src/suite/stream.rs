@@ -1,11 +1,14 @@
 //! Answers that take their time.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use tokio::sync::mpsc;
+use x402_tower::clock::Clock as _;
 use x402_tower::cors::REPLAYED;
 use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
@@ -214,6 +217,41 @@ pub async fn may_have_trailers<A: App>() {
     }
     shop.assert_charges(bought);
 }
+
+/// The time for which it is on its way is nobody's fault: it is not given back meanwhile, and is owed as long as any other when
+/// it breaks off.
+pub async fn is_owed_when_it_breaks_off_late<A: App>() {
+    let (events, telling) = telling();
+    let shop = Shop::builder()
+        .seller(|builder| builder.memory(MINUTE, MINUTE))
+        .sell("/events", |x402| x402.route("$0.01"), telling)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let payment = shop.pay(&buyer, "/events").await;
+    let mut connection = Connection::open(shop.address(), &paying(get("/events"), &payment)).await;
+    events.send(Bytes::from_static(b"data: 1\n\n")).unwrap();
+    connection.read_until("data: 1").await;
+    let end = shop.clock.now() + PAYMENT_ENDS + MINUTE;
+    while shop.clock.now() < end {
+        shop.clock.sleeper_for(WORD).await;
+        shop.clock.advance(WORD);
+        assert_eq!(shop.events(), ["settled"]);
+    }
+    connection.hang_up();
+    events.send(Bytes::from_static(b"data: 2\n\n")).unwrap();
+    shop.ledger.wait_for(Verb::Undelivered, 1).await;
+    drop(events);
+    let again = shop.buy(&buyer, "/events").await;
+    assert_eq!(again.status, StatusCode::OK, "{again:?}");
+    shop.assert_charges(1);
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// When nothing can happen to a payment any more that has just been signed.
+const PAYMENT_ENDS: Duration = Duration::from_secs(360);
+/// How often a server says what it attends to.
+const WORD: Duration = Duration::from_millis(1300);
 
 /// HTTP/2 has no upgrades, so whoever is given one has nothing, and pays nothing.
 pub async fn cannot_be_an_upgraded_connection_by_http_2<A: App>() {

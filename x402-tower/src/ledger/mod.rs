@@ -67,6 +67,11 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Whoever has these tokens still settles, or still gives the answer. What has been abandoned, delivered or lost since
     /// then stays so.
+    ///
+    /// While an answer is given, the time stands still for which its payment is remembered, and owed
+    /// ([`Settled::keep_until`], [`Settled::owed_until`]): by this, and by [`Ledger::deliver`], both move on by as much as has
+    /// passed since its attendant was heard last. What is attended does not expire, and a buyer who loses a long answer at its
+    /// end has as long as any other to come back.
     fn attend(&self, tokens: &[Token]) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
     /// Nobody waits for the outcome of a settlement any more: whatever it brings is owed.

@@ -183,9 +183,11 @@ pub struct Settled {
     pub answered: bool,
     /// Where the answer is.
     pub delivery: Delivery,
-    /// Until when, since 1970, it has to be remembered.
+    /// Until when, since 1970, it has to be remembered. Later, if its answer takes its time: see [`Ledger::attend`].
+    ///
+    /// [`Ledger::attend`]: super::Ledger::attend
     pub keep_until: Duration,
-    /// Until when, since 1970, an answer that was not delivered goes before a new payment for the same request.
+    /// Until when, since 1970, an answer that was not delivered goes before a new payment for the same request. Later as well.
     pub owed_until: Duration,
 }
 

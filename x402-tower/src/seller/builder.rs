@@ -320,7 +320,8 @@ impl<L: From<GateLayer>> Builder<L> {
     }
 
     /// How long settled payments are remembered at least, and for how long an answer that was not delivered goes before
-    /// a new payment for the same request: 15 and 10 minutes unless said otherwise.
+    /// a new payment for the same request: 15 and 10 minutes unless said otherwise. Both count from the settlement, and stand
+    /// still while the answer is on its way: whoever loses a long one at its end has as much time as anybody.
     pub const fn memory(mut self, settled: Duration, owed: Duration) -> Self {
         self.limits.remember = settled;
         self.limits.owed = owed;

@@ -71,6 +71,7 @@ pub async fn acceptance<L: Ledger>(make: impl AsyncFn(Arc<dyn Clock>) -> L) {
         what_is_attended_is_told_of_as_long_as_it_is,
         what_nobody_attends_to_is_owed,
         what_is_abandoned_is_owed_at_once,
+        what_is_attended_does_not_expire,
         what_expires_undelivered_is_told,
     );
 }
@@ -916,6 +917,45 @@ async fn what_is_abandoned_is_owed_at_once<L: Ledger>(books: &Books<L>) {
     ));
     // Too late makes no difference.
     assert_eq!(books.ledger.abandon(&token).await.unwrap(), Fenced::Done);
+}
+
+async fn what_is_attended_does_not_expire<L: Ledger>(books: &Books<L>) {
+    let second = Duration::from_secs(1);
+    for breaks_off in [true, false] {
+        let one = payment();
+        let mut settled = books.settled();
+        settled.owed_until = books.now() + LEASE / 2;
+        settled.keep_until = books.now() + LEASE;
+        let token = books.settle(&one, settled).await;
+        let end = books.now() + LEASE * 2;
+        while books.now() < end {
+            books.clock.advance(ATTENDED_FOR - second / 2);
+            books.ledger.attend(&[token]).await.unwrap();
+        }
+        assert!(books.is_in_flight(&one).await);
+        assert!(books.due().await.is_empty(), "it is on its way");
+        let claimed = books.claim(&another(&one)).await;
+        assert!(
+            matches!(&claimed, Claimed::Attended(key, _) if *key == one.key),
+            "{claimed:?}"
+        );
+        // Whoever attends to it is done, or dies without a word.
+        if breaks_off {
+            books.hand(&token, Delivery::Undelivered).await;
+        }
+        books.clock.advance(LEASE / 2 - second);
+        let claimed = books.claim(&another(&one)).await;
+        assert!(
+            matches!(&claimed, Claimed::Owed(key, _) if *key == one.key),
+            "there is as much time for it as there was at first: {claimed:?}"
+        );
+        books.clock.advance(second * 3);
+        books.claim_fresh(&another(&one)).await;
+        assert!(books.find(&one).await.is_some(), "it is remembered");
+        books.clock.advance(LEASE / 2);
+        assert!(books.find(&one).await.is_none());
+        assert!(matches!(&books.due().await[..], [Due::Refund(_)]));
+    }
 }
 
 async fn what_expires_undelivered_is_told<L: Ledger>(books: &Books<L>) {

@@ -131,7 +131,7 @@ impl Entry {
         let standing = match &self.state {
             State::Released => return None,
             State::Claimed { until } if *until <= now => return None,
-            State::Settled(settled) if settled.keep_until.is_over(now) => return None,
+            State::Settled(settled) if settled.is_over(now) => return None,
             State::Unresolved(unresolved) if unresolved.keep_until <= now => return None,
             State::Claimed { .. } | State::Settling { .. } => Standing::InFlight,
             State::Parked(open) => Standing::Parked(Arc::clone(&open.parked)),
@@ -173,10 +173,12 @@ impl Entry {
     }
 
     /// Somebody still settles it, or gives its answer.
-    pub(super) fn attend(&mut self, until: Seconds) {
+    pub(super) fn attend(&mut self, now: Duration) {
         match &mut self.state {
-            State::Settling { attended, .. } if *attended != ABANDONED => *attended = until,
-            State::Settled(settled) => settled.attended = until,
+            State::Settling { attended, .. } if *attended != ABANDONED => {
+                *attended = Seconds::attended_from(now);
+            }
+            State::Settled(settled) => settled.attend(now),
             _ => {}
         }
     }
@@ -191,7 +193,7 @@ impl Entry {
             State::Released => true,
             State::Claimed { until } => *until <= now,
             State::Settling { .. } | State::Parked(_) => false,
-            State::Settled(settled) => settled.keep_until.is_over(now),
+            State::Settled(settled) => settled.is_over(now),
             State::Unresolved(unresolved) => unresolved.keep_until <= now,
         }
     }

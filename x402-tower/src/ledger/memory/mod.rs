@@ -17,8 +17,8 @@ use self::owed::Owed;
 use self::settled::{Remembered, Seconds};
 use self::shelf::Shelf;
 use super::{
-    ATTENDED_FOR, Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity, KeptAnswer,
-    Ledger, LedgerError, Parked, Release, Rerun, Settled, Token, Unresolved,
+    Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity, KeptAnswer, Ledger,
+    LedgerError, Parked, Release, Rerun, Settled, Token, Unresolved,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::lock::lock;
@@ -348,7 +348,7 @@ impl Ledger for MemoryLedger {
                 entry.state = State::Settling {
                     until: Seconds::after(change.now + lease),
                     open: Open::new(token.key(), parked),
-                    attended: attended_from(change.now),
+                    attended: Seconds::attended_from(change.now),
                 };
                 change.ledger.owed.update(entry, token.key());
             }
@@ -360,7 +360,7 @@ impl Ledger for MemoryLedger {
         for token in tokens {
             // Nothing is to be done about what somebody else has.
             let _ = self.change(token, |entry, change| {
-                entry.attend(attended_from(change.now));
+                entry.attend(change.now);
             });
         }
         Ok(())
@@ -376,7 +376,7 @@ impl Ledger for MemoryLedger {
 
     async fn commit(&self, token: &Token, settled: &Settled) -> Result<Fenced, LedgerError> {
         let fenced = self.change(token, |entry, change| {
-            let mut remembered = Remembered::new(settled, attended_from(change.now));
+            let mut remembered = Remembered::new(settled, change.now);
             if matches!(
                 entry.state,
                 State::Settling {
@@ -453,7 +453,7 @@ impl Ledger for MemoryLedger {
         if !allowed || !kept && entry.reruns >= most {
             return Ok(Rerun::Denied);
         }
-        settled.begin_again(attended_from(now));
+        settled.begin_again(now);
         entry.reruns += u8::from(!kept);
         entry.fence = self.next_fence();
         let fence = entry.fence;
@@ -465,7 +465,7 @@ impl Ledger for MemoryLedger {
         let mut keep_until = None;
         let fenced = self.change(token, |entry, change| {
             if let State::Settled(settled) = &mut entry.state {
-                settled.end(handed.delivery);
+                settled.end(handed.delivery, change.now);
                 if handed.answered {
                     settled.answered();
                 }
@@ -474,7 +474,7 @@ impl Ledger for MemoryLedger {
                 }
                 if let Some(answer) = &handed.answer {
                     settled.set_answer(Some(answer));
-                    keep_until = Some(settled.keep_until);
+                    keep_until = Some(settled.keep_until());
                 }
                 change.ledger.owed.update(entry, token.key());
             }
@@ -522,10 +522,6 @@ impl Ledger for MemoryLedger {
         }
         Ok(due)
     }
-}
-
-fn attended_from(now: Duration) -> Seconds {
-    Seconds::after(now + ATTENDED_FOR)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::text;
 use crate::hex::trimmed;
-use crate::ledger::{BodyDigest, Delivery, KeptAnswer, Receipt, Settled};
+use crate::ledger::{ATTENDED_FOR, BodyDigest, Delivery, KeptAnswer, Receipt, Settled};
 use crate::money::Amount;
 use crate::proto::SettleResponse;
 
@@ -18,13 +18,13 @@ pub(super) struct Remembered {
     word: Word,
     /// What most payments have nothing of.
     more: Option<Box<More>>,
-    pub(super) keep_until: Seconds,
+    keep_until: Seconds,
     owed_until: Seconds,
     /// Until when somebody is known to attend to it, if its answer is on its way.
-    pub(super) attended: Seconds,
+    attended: Seconds,
     pub(super) delivery: Delivery,
     /// Whether it is given once more, though it was delivered.
-    pub(super) again: bool,
+    again: bool,
     answered: bool,
     body_is_empty: bool,
 }
@@ -56,9 +56,19 @@ impl Seconds {
         Self(u32::try_from(seconds).unwrap_or(u32::MAX))
     }
 
+    /// Until when somebody attends to something who was heard just now.
+    pub(super) fn attended_from(now: Duration) -> Self {
+        Self::after(now + ATTENDED_FOR)
+    }
+
     /// Whether this is over.
     pub(super) fn is_over(self, now: Duration) -> bool {
         self.time() <= now
+    }
+
+    /// So much later as one time is after another.
+    const fn later(self, from: Self, to: Self) -> Self {
+        Self(self.0.saturating_add(to.0.saturating_sub(from.0)))
     }
 
     fn time(self) -> Duration {
@@ -67,13 +77,13 @@ impl Seconds {
 }
 
 impl Remembered {
-    pub(super) fn new(settled: &Settled, attended: Seconds) -> Self {
+    pub(super) fn new(settled: &Settled, now: Duration) -> Self {
         let mut remembered = Self {
             word: Word::new(&settled.receipt, settled.amount),
             more: None,
             keep_until: Seconds::after(settled.keep_until),
             owed_until: Seconds::after(settled.owed_until),
-            attended,
+            attended: Seconds::attended_from(now),
             delivery: settled.delivery,
             again: false,
             answered: settled.answered,
@@ -94,6 +104,10 @@ impl Remembered {
         settled.answer = self.more.as_deref().and_then(|more| more.answer.clone());
         settled.body = self.body();
         Arc::new(settled)
+    }
+
+    pub(super) const fn keep_until(&self) -> Seconds {
+        self.keep_until
     }
 
     /// What is known of the body of its request.
@@ -136,12 +150,32 @@ impl Remembered {
 
     /// Whether somebody is giving its answer.
     pub(super) fn is_attended(&self, now: Duration) -> bool {
-        (self.delivery == Delivery::Running || self.again) && !self.attended.is_over(now)
+        self.is_on_its_way() && !self.attended.is_over(now)
     }
 
-    /// Somebody gives its answer once more, and attends to that so long.
-    pub(super) fn begin_again(&mut self, until: Seconds) {
-        self.attended = until;
+    fn is_on_its_way(&self) -> bool {
+        self.delivery == Delivery::Running || self.again
+    }
+
+    /// Whether nothing about it has to be remembered any more.
+    pub(super) fn is_over(&self, now: Duration) -> bool {
+        self.keep_until.is_over(now) && !self.is_attended(now)
+    }
+
+    /// Somebody gives its answer, or has done so until now. For so long as that the time stands still for which it is kept, and
+    /// owed.
+    pub(super) fn attend(&mut self, now: Duration) {
+        if self.is_on_its_way() && !self.is_over(now) {
+            let until = Seconds::attended_from(now);
+            self.keep_until = self.keep_until.later(self.attended, until);
+            self.owed_until = self.owed_until.later(self.attended, until);
+            self.attended = until;
+        }
+    }
+
+    /// Somebody begins to give its answer once more.
+    pub(super) fn begin_again(&mut self, now: Duration) {
+        self.attended = Seconds::attended_from(now);
         if self.delivery == Delivery::Delivered {
             self.again = true;
         } else {
@@ -150,7 +184,8 @@ impl Remembered {
     }
 
     /// So it ended. What was delivered once stays so, whatever became of it now.
-    pub(super) fn end(&mut self, delivery: Delivery) {
+    pub(super) fn end(&mut self, delivery: Delivery, now: Duration) {
+        self.attend(now);
         self.again = false;
         if self.delivery != Delivery::Delivered {
             self.delivery = delivery;
@@ -250,7 +285,7 @@ mod tests {
     fn the_last_word_about_a_body_counts() {
         let receipt = Receipt::new(SettleResponse::settled("eip155:8453", "0x01", "0x02"));
         let settled = Settled::new(receipt, Amount::ZERO, Duration::ZERO);
-        let mut remembered = Remembered::new(&settled, Seconds::BEGINNING);
+        let mut remembered = Remembered::new(&settled, Duration::ZERO);
         let some = BodyDigest::new(3, true, Some(Digest::from_bytes([9; 32])));
         for body in [
             BodyDigest::UNREAD,
