@@ -1,5 +1,6 @@
 //! The acceptance suite of ledgers, and what the ledger in memory promises beside.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use x402_tower::Digest;
 use x402_tower::clock::Clock;
 use x402_tower::facilitator::PaymentCall;
 use x402_tower::ledger::{
-    Claim, Claimed, Delivery, Fenced, Handed, Identity, Intent, KeptAnswer, Ledger, MemoryLedger,
-    Parked, Receipt, Release, Settled, SharedLedger, Standing, Token, Unresolved,
+    Claim, Claimed, Delivery, Due, Fenced, Handed, Identity, Intent, KeptAnswer, Ledger,
+    MemoryLedger, Parked, Receipt, Release, Settled, SharedLedger, Standing, Token, Unresolved,
 };
 use x402_tower::money::{Address, Amount, Network};
 use x402_tower::proto::{SettleResponse, Version};
@@ -39,7 +40,7 @@ fn identity(number: u64) -> Identity {
     let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&spread.to_le_bytes());
-    bytes[8..16].copy_from_slice(&number.to_le_bytes());
+    bytes[8..16].copy_from_slice(&number.to_be_bytes());
     let digest = Digest::from_bytes(bytes);
     Identity::new(Key::from_bytes(bytes), digest, digest, None)
 }
@@ -108,7 +109,11 @@ async fn a_full_ledger_forgets_nothing() {
         .most_entries(1000)
         .build();
     for number in 0..1000 {
-        settle(&ledger, number, &clock, None).await;
+        let token = settle(&ledger, number, &clock, None).await;
+        let delivered = ledger
+            .deliver(&token, &Handed::new(Delivery::Delivered))
+            .await;
+        assert_eq!(delivered.unwrap(), Fenced::Done);
     }
     assert!(
         claim(&ledger, 1000, &clock).await.unwrap_err(),
@@ -142,6 +147,75 @@ async fn released_payments_leave_nothing_behind() {
         assert_eq!(released.unwrap(), Fenced::Done);
         assert!(ledger.is_empty());
     }
+}
+
+async fn lose(ledger: &MemoryLedger, token: &Token) {
+    let handed = Handed::new(Delivery::Undelivered);
+    let lost = ledger.deliver(token, &handed).await;
+    assert_eq!(lost.unwrap(), Fenced::Done);
+}
+
+#[tokio::test]
+async fn what_is_to_be_given_back_takes_a_place_until_it_is_told() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder()
+        .clock(clock.clone())
+        .most_entries(100)
+        .build();
+    for number in 0..100 {
+        let token = settle(&ledger, number, &clock, Some(100)).await;
+        lose(&ledger, &token).await;
+    }
+    clock.advance(MINUTE);
+    assert!(ledger.due(0, MINUTE).await.unwrap().is_empty());
+    assert!(claim(&ledger, 100, &clock).await.unwrap_err());
+    // The same payment would take another.
+    assert!(claim(&ledger, 0, &clock).await.unwrap_err());
+    for told in [60, 40] {
+        let due = ledger.due(60, MINUTE).await.unwrap();
+        assert_eq!(due.len(), told);
+        for due in due {
+            let Due::Refund(settled) = due else {
+                panic!("{due:?}")
+            };
+            assert!(settled.answer.is_none(), "nobody comes for it any more");
+        }
+    }
+    assert!(ledger.is_empty());
+    settle(&ledger, 100, &clock, None).await;
+}
+
+#[tokio::test]
+async fn what_is_due_waits_for_nothing_else_for_ever() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder().clock(clock.clone()).build();
+    for number in 0..64 {
+        let token = begin(&ledger, number, &clock).await;
+        let parked = Parked::new(intent(), clock.now());
+        let parked = ledger.park(&token, &Arc::new(parked)).await;
+        assert_eq!(parked.unwrap(), Fenced::Done);
+    }
+    let (mut attempts, mut refunds) = (BTreeSet::new(), 0);
+    for minute in 1..=64 {
+        for number in 0..20 {
+            let token = settle(&ledger, minute * 1000 + number, &clock, None).await;
+            lose(&ledger, &token).await;
+        }
+        clock.advance(MINUTE);
+        for due in ledger.due(10, MINUTE).await.unwrap() {
+            let Due::Attempt(token, parked) = due else {
+                refunds += 1;
+                continue;
+            };
+            attempts.insert(*token.key().as_bytes());
+            // It is due again at once.
+            let mut parked = Parked::clone(&parked);
+            parked.next_attempt = clock.now();
+            let parked = ledger.park(&token, &Arc::new(parked)).await;
+            assert_eq!(parked.unwrap(), Fenced::Done);
+        }
+    }
+    assert_eq!((attempts.len(), refunds), (64, 64 * 2));
 }
 
 /// They cost their buyer nothing, and would fill the ledger for nothing.

@@ -122,7 +122,8 @@ pub trait Ledger: Send + Sync + 'static {
         handed: &Handed,
     ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
 
-    /// What somebody has to look after now; at most `most` of it, and each to one caller only.
+    /// What somebody has to look after now; at most `most` of it, and each to one caller only. Attempts go
+    /// first, and nothing waits for ever.
     fn due(
         &self,
         most: usize,
@@ -242,7 +243,7 @@ pub enum Due {
     /// A payment that was parked and whose time has come, or whose settlement has outlived its lease. It is settling from
     /// now on, and the caller's.
     Attempt(Token, Arc<Parked>),
-    /// A payment whose time is over, that was settled and never delivered.
+    /// A payment whose time is over, that was settled and never delivered. Its answer need not be kept so long.
     Refund(Arc<Settled>),
 }
 

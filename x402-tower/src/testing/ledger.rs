@@ -73,6 +73,7 @@ pub async fn acceptance<L: Ledger>(make: impl AsyncFn(Arc<dyn Clock>) -> L) {
         what_is_abandoned_is_owed_at_once,
         what_is_attended_does_not_expire,
         what_expires_undelivered_is_told,
+        what_may_have_moved_money_goes_before_refunds,
     );
 }
 
@@ -996,4 +997,25 @@ async fn what_expires_undelivered_is_told<L: Ledger>(books: &Books<L>) {
         }
         assert!(matches!(&books.due().await[..], [Due::Refund(_)]));
     }
+}
+
+async fn what_may_have_moved_money_goes_before_refunds<L: Ledger>(books: &Books<L>) {
+    for _ in 0..20 {
+        let token = books.settle(&payment(), books.settled()).await;
+        books.hand(&token, Delivery::Undelivered).await;
+    }
+    let parked = [payment(), payment(), payment()];
+    for parked in &parked {
+        books.park(parked, HOUR).await;
+    }
+    books.clock.advance(HOUR * 2);
+    let mut due = Vec::new();
+    while due.len() < 23 {
+        let next = books.ledger.due(1, LEASE).await.unwrap();
+        assert!(!next.is_empty(), "all of it is due: {due:?}");
+        due.extend(next);
+    }
+    let is_attempt = |due: &Due| matches!(due, Due::Attempt(..));
+    assert!(due[..3].iter().all(is_attempt), "{due:?}");
+    assert!(!due[3..].iter().any(is_attempt), "{due:?}");
 }

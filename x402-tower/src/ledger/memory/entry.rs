@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use super::settled::{Remembered, Seconds};
 use crate::Digest;
-use crate::ledger::{
-    BodyDigest, Claim, Found, Identity, Parked, Reference, Settled, Standing, Unresolved,
-};
+use crate::ledger::{BodyDigest, Claim, Found, Identity, Parked, Reference, Standing, Unresolved};
 use crate::scheme::Key;
 
 /// Half of a digest: 128 bits are plenty to tell payments apart, and a million entries are a lot of digests. In two words,
@@ -198,10 +196,13 @@ impl Entry {
         }
     }
 
-    /// What has to be given back when it expires.
-    pub(super) fn refund(&self) -> Option<Arc<Settled>> {
-        match &self.state {
-            State::Settled(settled) if settled.may_be_owed() => Some(settled.settled()),
+    /// What has to be given back when it expires. Its answer is of no use any more.
+    pub(super) fn take_refund(&mut self) -> Option<Remembered> {
+        match std::mem::replace(&mut self.state, State::Released) {
+            State::Settled(mut settled) if settled.may_be_owed() => {
+                settled.set_answer(None);
+                Some(settled)
+            }
             _ => None,
         }
     }

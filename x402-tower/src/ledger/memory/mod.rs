@@ -5,7 +5,7 @@ mod settled;
 mod shelf;
 mod text;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -43,6 +43,8 @@ pub struct MemoryLedger {
     entries: AtomicUsize,
     most_entries: usize,
     fence: AtomicU64,
+    /// Which shard is asked first for what is due.
+    next_due: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -51,8 +53,8 @@ struct Shard {
     entries: BTreeMap<Half, Box<Entry>>,
     /// What is parked, by the time of the next attempt.
     parked: BTreeSet<(Duration, Half)>,
-    /// What expired undelivered, until somebody has been told.
-    refunds: Vec<Arc<Settled>>,
+    /// What expired undelivered, until somebody has been told. Each still takes the place of a payment.
+    refunds: VecDeque<Remembered>,
     aborted: Aborted,
     swept: Duration,
 }
@@ -98,6 +100,7 @@ impl MemoryLedgerBuilder {
             entries: AtomicUsize::new(0),
             most_entries: self.most_entries,
             fence: AtomicU64::new(0),
+            next_due: AtomicUsize::new(0),
         }
     }
 }
@@ -130,7 +133,7 @@ impl MemoryLedger {
         }
     }
 
-    /// How many payments are remembered.
+    /// How many payments are remembered, those included of which somebody has still to be told that they are to be refunded.
     pub fn len(&self) -> usize {
         self.entries.load(Ordering::Relaxed)
     }
@@ -155,7 +158,6 @@ impl MemoryLedger {
         }
         shard.swept = now;
         shard.aborted.forget(now);
-        let before = shard.entries.len();
         let Shard {
             entries,
             parked,
@@ -166,13 +168,23 @@ impl MemoryLedger {
             entry.park_if_lapsed(*half, parked, now);
             let keep = !entry.is_expired(now);
             if !keep {
-                self.owed.remove(entry.request(), *half);
-                refunds.extend(entry.refund());
+                self.bury(*half, entry, refunds);
             }
             keep
         });
-        self.entries
-            .fetch_sub(before - shard.entries.len(), Ordering::Relaxed);
+    }
+
+    /// An expired entry goes, and what is left of it is a refund if it owes one.
+    fn bury(&self, half: Half, entry: &mut Entry, refunds: &mut VecDeque<Remembered>) {
+        self.owed.remove(entry.request(), half);
+        match entry.take_refund() {
+            Some(refund) => refunds.push_back(refund),
+            None => self.free_place(),
+        }
+    }
+
+    fn free_place(&self) {
+        self.entries.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Of how many payments a shard counts the aborted runs.
@@ -254,11 +266,70 @@ impl MemoryLedger {
 
     /// Forgets what has expired.
     fn remove(&self, shard: &mut Shard, half: Half) {
-        if let Some(entry) = shard.entries.remove(&half) {
-            self.owed.remove(entry.request(), half);
-            shard.refunds.extend(entry.refund());
-            self.entries.fetch_sub(1, Ordering::Relaxed);
+        if let Some(mut entry) = shard.entries.remove(&half) {
+            self.bury(half, &mut entry, &mut shard.refunds);
         }
+    }
+
+    fn shards_from(&self, first: usize) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
+        let (before, after) = self.shards.split_at(first);
+        after.iter().chain(before).map(lock)
+    }
+
+    /// Takes what is parked and whose time has come, until there is so much.
+    fn take_attempts(
+        &self,
+        due: &mut Vec<Due>,
+        most: usize,
+        first: usize,
+        now: Duration,
+        lease: Duration,
+    ) {
+        for mut shard in self.shards_from(first) {
+            self.sweep(&mut shard, now, SWEEP_EVERY);
+            while due.len() < most
+                && let Some(attempt) = self.next_attempt(&mut shard, now, lease)
+            {
+                due.push(attempt);
+            }
+        }
+    }
+
+    /// Takes what somebody has to be told of, until there is so much.
+    fn take_refunds(&self, due: &mut Vec<Due>, most: usize, first: usize) {
+        for mut shard in self.shards_from(first) {
+            while due.len() < most
+                && let Some(refund) = shard.refunds.pop_front()
+            {
+                self.free_place();
+                due.push(Due::Refund(refund.settled()));
+            }
+        }
+    }
+
+    fn next_attempt(&self, shard: &mut Shard, now: Duration, lease: Duration) -> Option<Due> {
+        while let Some((at, half)) = shard.parked.first().copied()
+            && at <= now
+        {
+            shard.parked.pop_first();
+            let Some(entry) = shard.entries.get_mut(&half) else {
+                continue;
+            };
+            let State::Parked(open) = &entry.state else {
+                continue;
+            };
+            let open = open.clone();
+            let parked = Arc::clone(&open.parked);
+            entry.fence = self.next_fence();
+            let token = Token::new(open.key(half), entry.fence);
+            entry.state = State::Settling {
+                until: Seconds::after(now + lease),
+                open,
+                attended: ABANDONED,
+            };
+            return Some(Due::Attempt(token, parked));
+        }
+        None
     }
 
     /// Keeps an answer and makes room for it.
@@ -488,38 +559,12 @@ impl Ledger for MemoryLedger {
     async fn due(&self, most: usize, lease: Duration) -> Result<Vec<Due>, LedgerError> {
         let now = self.clock.now();
         let mut due = Vec::new();
-        for shard in &self.shards {
-            let mut shard = lock(shard);
-            let shard = &mut *shard;
-            self.sweep(shard, now, SWEEP_EVERY);
-            while due.len() < most
-                && let Some(refund) = shard.refunds.pop()
-            {
-                due.push(Due::Refund(refund));
-            }
-            while due.len() < most
-                && let Some((at, half)) = shard.parked.first().copied()
-                && at <= now
-            {
-                shard.parked.pop_first();
-                let Some(entry) = shard.entries.get_mut(&half) else {
-                    continue;
-                };
-                let State::Parked(open) = &entry.state else {
-                    continue;
-                };
-                let open = open.clone();
-                let parked = Arc::clone(&open.parked);
-                entry.fence = self.next_fence();
-                let token = Token::new(open.key(half), entry.fence);
-                entry.state = State::Settling {
-                    until: Seconds::after(now + lease),
-                    open,
-                    attended: ABANDONED,
-                };
-                due.push(Due::Attempt(token, parked));
-            }
-        }
+        // Each shard is the first one once, so that none waits for ever for those that have much to do.
+        let first = self.next_due.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        // Money that has moved can wait for money that may be moving, but not for ever either.
+        self.take_attempts(&mut due, most - most / 4, first, now, lease);
+        self.take_refunds(&mut due, most, first);
+        self.take_attempts(&mut due, most, first, now, lease);
         Ok(due)
     }
 }
