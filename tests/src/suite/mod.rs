@@ -150,6 +150,7 @@ macro_rules! behaviours {
                 buy_anew_what_is_delivered_meanwhile,
                 are_told_if_nothing_is_left,
                 are_told_if_nothing_is_left_in_the_end,
+                are_all_to_be_given_back,
                 may_buy_twice_at_once,
             ];
             faults: [

@@ -630,6 +630,30 @@ async fn nothing_is_left<A: App>(when: Settle) {
     assert_eq!(shop.events(), ["settled", "owed refund"]);
 }
 
+/// However many they are, the operator knows of all of them soon.
+pub async fn are_all_to_be_given_back<A: App>() {
+    const MANY: usize = 70;
+    let kitchen = Kitchen::open();
+    let unkept = kitchen.cook(|_, _| Ok(http::Response::new(crate::pieces(16 << 20, true))));
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), unkept)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    for number in 1..=MANY {
+        let path = format!("/goods/{number}");
+        let ask = paying(get(&path), &shop.pay(&buyer, &path).await);
+        let mut connection = Connection::open(shop.address(), &ask).await;
+        connection.read_head().await;
+        connection.hang_up();
+        shop.ledger.wait_for(Verb::Undelivered, number).await;
+    }
+    shop.sleep_long().await;
+    let told = shop.events();
+    let told = told.iter().filter(|event| **event == "owed refund");
+    assert_eq!(told.count(), MANY);
+}
+
 /// They are told the same if it was not known for a while whether the money had moved.
 pub async fn are_told_if_nothing_is_left_in_the_end<A: App>() {
     let kitchen = Kitchen::open();

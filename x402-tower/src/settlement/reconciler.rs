@@ -27,20 +27,21 @@ pub(crate) fn start(till: &Arc<Till>) {
             let Some(till) = Weak::upgrade(&weak) else {
                 return;
             };
-            pause = if look_after(&till).await { BUSY } else { IDLE };
+            pause = look_after(&till).await;
         }
     });
 }
 
-/// Looks after everything that is due; says whether there may be more soon.
-async fn look_after(till: &Arc<Till>) -> bool {
+/// Looks after what is due; says how soon there may be more.
+async fn look_after(till: &Arc<Till>) -> Duration {
     let due = match till.ledger.due(AT_ONCE, LEASE).await {
         Ok(due) => due,
         Err(error) => {
             log::warning!("the ledger does not say what is due"; error = Chain(&error));
-            return true;
+            return BUSY;
         }
     };
+    let is_all = due.len() < AT_ONCE;
     for due in due {
         let _task = till.tasks.begin();
         match due {
@@ -55,7 +56,11 @@ async fn look_after(till: &Arc<Till>) -> bool {
             }
         }
     }
-    till.tasks.how_many_parked() > 0
+    match till.tasks.how_many_parked() {
+        _ if !is_all => Duration::ZERO,
+        0 => IDLE,
+        _ => BUSY,
+    }
 }
 
 async fn attempt(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
