@@ -64,8 +64,8 @@ impl Payer<'_> {
                 Known::Refuse(refusal) => return Err(refusal),
                 Known::CompareBody(first) => return Ok(Some(Step::CompareBody(first))),
                 Known::Answer(answer, receipt) => {
-                    let age = till.now().saturating_sub(answer.given_at).as_secs();
-                    let mut reply = Reply::kept(answer, &receipt, self.paying.version, age);
+                    let age = till.now().saturating_sub(answer.given_at()).as_secs();
+                    let mut reply = Reply::kept(&answer, &receipt, self.paying.version, age);
                     match self.take(identity.key).await? {
                         // If this is the first time that it arrives, that has to be noted.
                         Again::Granted(handover) => reply.handover = Some(handover),

@@ -76,26 +76,17 @@ impl Reply {
     }
 
     /// An answer of the handler's, once more.
-    pub(crate) fn kept(answer: KeptAnswer, receipt: &Receipt, version: Version, age: u64) -> Self {
-        let KeptAnswer {
-            status,
-            headers: kept,
-            body,
-            ..
-        } = answer;
-        let mut headers = HeaderMap::with_capacity(kept.len() + 3);
-        for (name, value) in kept.iter() {
-            headers.append(name, value.clone());
-        }
+    pub(crate) fn kept(answer: &KeptAnswer, receipt: &Receipt, version: Version, age: u64) -> Self {
+        let mut headers: HeaderMap = answer.headers().collect();
         let before = headers.get(header::AGE).and_then(|age| age.to_str().ok());
         let before: u64 = before.and_then(|age| age.parse().ok()).unwrap_or_default();
         headers.insert(header::AGE, age.saturating_add(before).into());
         headers.append(cors::REPLAYED, TRUE);
         add_receipt(&mut headers, version, receipt);
         Self {
-            status,
+            status: answer.status(),
             headers,
-            body,
+            body: answer.body(),
             handover: None,
         }
     }

@@ -10,8 +10,7 @@ use pin_project_lite::pin_project;
 use super::capture::Captured;
 use super::request_body::{behind, into_bytes};
 use crate::checkout::Handover;
-use crate::ledger::KeptAnswer;
-use crate::pieces::Pieces;
+use crate::ledger::Keeping;
 
 pin_project! {
     /// The body of an answer of a gate: the handler's own, or one of ours.
@@ -47,35 +46,23 @@ pub(super) struct Watch {
 /// A copy of an answer, in the making.
 #[derive(Debug)]
 pub(super) struct Copy {
-    head: KeptAnswer,
+    answer: Keeping,
     most: usize,
-    pieces: Pieces,
 }
 
 impl Copy {
-    /// A copy of an answer with this head and no body yet, that may become so long.
-    pub(super) fn new(head: KeptAnswer, most: usize) -> Self {
-        Self {
-            head,
-            most,
-            pieces: Pieces::default(),
-        }
+    /// A copy of an answer whose body may become so long.
+    pub(super) const fn new(answer: Keeping, most: usize) -> Self {
+        Self { answer, most }
     }
 
     /// Takes in more, as long as it fits.
-    fn with(mut self, data: &Bytes) -> Option<Self> {
-        let fits = self.pieces.len() + data.len() <= self.most;
+    fn with(mut self, data: &[u8]) -> Option<Self> {
+        let fits = self.answer.body_len() + data.len() <= self.most;
         fits.then(|| {
-            self.pieces.push(data.clone());
+            self.answer.push(data);
             self
         })
-    }
-
-    fn finish(self) -> KeptAnswer {
-        KeptAnswer {
-            body: self.pieces.join(),
-            ..self.head
-        }
     }
 }
 
@@ -118,7 +105,7 @@ impl Watch {
     fn end(self: Box<Self>) {
         let mut watch = *self;
         if let Some(copy) = watch.copy {
-            watch.handover.keep(copy.finish());
+            watch.handover.keep(copy.answer.finish());
         }
         watch.handover.delivered();
     }

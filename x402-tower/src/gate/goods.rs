@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Method, Response, StatusCode, header, response};
 use http_body::Body;
 
@@ -9,7 +8,7 @@ use super::body::{Copy, Watch};
 use super::capture::Captured;
 use super::{ResponseBody, dress};
 use crate::checkout::{AnswerHead, Bill, Handover, Paid, Policy, Reply, Sale, Seen, add_receipt};
-use crate::ledger::{KeptAnswer, Receipt};
+use crate::ledger::{Keeping, KeptAnswer, Receipt};
 use crate::proto::Version;
 
 /// The head of an answer that is sold, and what there is to know about handing it over.
@@ -193,15 +192,17 @@ impl Goods {
 
     /// The answer as it is kept.
     pub(super) fn kept(&self, captured: &Captured) -> Option<KeptAnswer> {
-        captured.trailers.is_none().then(|| KeptAnswer {
-            body: captured.data.clone(),
-            ..self.head()
+        captured.trailers.is_none().then(|| {
+            let mut keeping = self.keep(captured.data.len());
+            keeping.push(&captured.data);
+            keeping.finish()
         })
     }
 
-    fn head(&self) -> KeptAnswer {
-        let headers = dress::end_to_end(&self.parts.headers);
-        KeptAnswer::new(self.parts.status, headers, Bytes::new(), self.now)
+    /// A copy of its head, with room for so much of its body.
+    fn keep(&self, room: usize) -> Keeping {
+        let headers = || dress::end_to_end(&self.parts.headers);
+        Keeping::new(self.parts.status, headers, room, self.now)
     }
 
     fn stream<RB: Body>(
@@ -213,8 +214,9 @@ impl Goods {
         // What is shorter than it said is broken off, and by HTTP/1 nobody asks for more.
         let length = body.size_hint().exact().or_else(|| self.said_length());
         let least = length.unwrap_or_else(|| body.size_hint().lower());
-        let fits = usize::try_from(least).is_ok_and(|least| least <= self.most_kept);
-        let copy = (self.can_be_kept && fits).then(|| Copy::new(self.head(), self.most_kept));
+        let least = usize::try_from(least).ok();
+        let fits = least.filter(|least| self.can_be_kept && *least <= self.most_kept);
+        let copy = fits.map(|least| Copy::new(self.keep(least), self.most_kept));
         let has_body = self.has_body;
         let watch = Box::new(Watch::new(handover, length, self.ends_by_length, copy));
         Response::from_parts(

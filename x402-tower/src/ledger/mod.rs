@@ -20,6 +20,7 @@
 //! the buyer is owed what they had in hand.
 
 mod error;
+mod kept;
 mod memory;
 mod record;
 mod shared;
@@ -33,10 +34,12 @@ use crate::Digest;
 use crate::scheme::Key;
 
 pub use self::error::LedgerError;
+pub(crate) use self::kept::Keeping;
+pub use self::kept::KeptAnswer;
 pub use self::memory::{MemoryLedger, MemoryLedgerBuilder};
 pub use self::record::{
-    BodyDigest, Delivery, Found, Handed, Intent, KeptAnswer, Parked, Receipt, Reference, Settled,
-    Standing, Unresolved,
+    BodyDigest, Delivery, Found, Handed, Intent, Parked, Receipt, Reference, Settled, Standing,
+    Unresolved,
 };
 pub use self::shared::SharedLedger;
 pub use self::token::Token;

@@ -2,9 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode};
-
+use super::KeptAnswer;
 use crate::Digest;
 use crate::facilitator::PaymentCall;
 use crate::money::{Address, Amount, Network};
@@ -286,37 +284,6 @@ impl Receipt {
     /// The whole message.
     pub fn message(&self) -> &SettleResponse {
         &self.0
-    }
-}
-
-/// An answer that is kept for a buyer who did not get it. Cheap to clone.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct KeptAnswer {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers that are the handler's and not the connection's, in their order.
-    pub headers: Arc<[(HeaderName, HeaderValue)]>,
-    /// The body.
-    pub body: Bytes,
-    /// When, since 1970, it was given.
-    pub given_at: Duration,
-}
-
-impl KeptAnswer {
-    /// An answer.
-    pub const fn new(
-        status: StatusCode,
-        headers: Arc<[(HeaderName, HeaderValue)]>,
-        body: Bytes,
-        given_at: Duration,
-    ) -> Self {
-        Self {
-            status,
-            headers,
-            body,
-            given_at,
-        }
     }
 }
 

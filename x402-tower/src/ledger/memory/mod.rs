@@ -334,10 +334,10 @@ impl MemoryLedger {
 
     /// Keeps an answer and makes room for it.
     fn keep(&self, key: &Key, answer: &KeptAnswer, until: Seconds) {
-        let headers = answer.headers.iter();
-        let headers = headers.map(|(name, value)| name.as_str().len() + value.len());
-        let length = answer.body.len() + headers.sum::<usize>();
-        for evicted in self.shelf.put(half(key), length, until, self.clock.now()) {
+        for evicted in self
+            .shelf
+            .put(half(key), answer.bytes(), until, self.clock.now())
+        {
             if let Some(entry) = self.shard(evicted).entries.get_mut(&evicted) {
                 entry.drop_answer();
             }

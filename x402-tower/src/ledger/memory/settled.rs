@@ -4,8 +4,6 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::text;
 use crate::hex::trimmed;
 use crate::ledger::{ATTENDED_FOR, BodyDigest, Delivery, KeptAnswer, Receipt, Settled};
@@ -126,13 +124,10 @@ impl Remembered {
             .is_some_and(|more| more.answer.is_some())
     }
 
-    /// Keeps an answer, or none. Its body is copied: it may be a piece of something much larger.
+    /// Keeps an answer, or none.
     pub(super) fn set_answer(&mut self, answer: Option<&KeptAnswer>) {
         if self.has_answer() || answer.is_some() {
-            self.more.get_or_insert_default().answer = answer.map(|answer| KeptAnswer {
-                body: Bytes::copy_from_slice(&answer.body),
-                ..answer.clone()
-            });
+            self.more.get_or_insert_default().answer = answer.cloned();
         }
     }
 
