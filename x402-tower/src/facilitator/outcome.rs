@@ -190,7 +190,7 @@ impl Settlement {
             return Self::success(answer, expected);
         }
         let reason = answer.error_reason.as_deref().unwrap_or_default();
-        let named = !answer.transaction.is_empty();
+        let named = is_transaction(&answer.transaction);
         // A facilitator that could not note down a pending transaction says so in the message alone.
         let pending = reason == "settlement_pending"
             || answer
@@ -424,10 +424,12 @@ mod tests {
             failed("settlement_pending", "0x1", &Open::Nothing),
             Settlement::Pending(_)
         ));
-        assert!(matches!(
-            failed("settlement_pending", "", &Open::Nothing),
-            Settlement::Unknown(None)
-        ));
+        for none in ["", "not a word", &"1".repeat(257)] {
+            assert!(matches!(
+                failed("settlement_pending", none, &Open::Nothing),
+                Settlement::Unknown(None)
+            ));
+        }
     }
 
     #[test]
