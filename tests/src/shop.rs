@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Request};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use x402_tower::facilitator::{HttpFacilitator, HyperTransport};
 use x402_tower::ledger::MemoryLedger;
@@ -31,7 +32,7 @@ pub struct Shop {
     pub ledger: Spy,
     /// The seller.
     pub x402: X402,
-    events: Arc<Mutex<Vec<&'static str>>>,
+    events: Arc<Events>,
     running: Running,
 }
 
@@ -41,7 +42,7 @@ pub struct ShopBuilder {
     facilitator: LocalFacilitator,
     ledger: Spy,
     builder: Builder,
-    events: Arc<Mutex<Vec<&'static str>>>,
+    events: Arc<Events>,
     routes: Vec<(&'static str, Option<Configure>, Handler)>,
 }
 
@@ -121,7 +122,7 @@ impl Shop {
         facilitator: LocalFacilitator,
         ledger: Spy,
     ) -> ShopBuilder {
-        let events = Arc::new(Mutex::new(Vec::new()));
+        let events = Arc::new(Events::default());
         let told = Arc::clone(&events);
         let builder = X402::builder()
             .facilitator(facilitator.clone())
@@ -130,7 +131,7 @@ impl Shop {
             .secret(*b"a secret that all replicas share")
             .public_url(PUBLIC_URL)
             .pay_to("base-sepolia", PAYEE)
-            .observer(move |event: &Event<'_>| told.lock().unwrap().push(name(event)));
+            .observer(move |event: &Event<'_>| told.note(name(event)));
         ShopBuilder {
             clock,
             facilitator,
@@ -240,7 +241,19 @@ impl Shop {
 
     /// What the operator was told.
     pub fn events(&self) -> Vec<&'static str> {
-        self.events.lock().unwrap().clone()
+        self.events.seen.lock().unwrap().clone()
+    }
+
+    /// Waits until the operator has been told something so many times.
+    pub async fn told(&self, event: &str, times: usize) {
+        loop {
+            let more = self.events.more.notified();
+            let events = self.events();
+            if events.iter().filter(|told| **told == event).count() >= times {
+                return;
+            }
+            more.await;
+        }
     }
 
     /// Leaves a buyer this much of the token.
@@ -249,6 +262,20 @@ impl Shop {
         let usdc = usdc();
         self.facilitator
             .fund(&network, &usdc, buyer.address(), Amount::from(balance));
+    }
+}
+
+/// What the operator was told.
+#[derive(Debug, Default)]
+struct Events {
+    seen: Mutex<Vec<&'static str>>,
+    more: Notify,
+}
+
+impl Events {
+    fn note(&self, event: &'static str) {
+        self.seen.lock().unwrap().push(event);
+        self.more.notify_waiters();
     }
 }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use futures_util::stream;
@@ -161,7 +162,7 @@ async fn buffers_go_below_and_above() {
 async fn timeouts_and_limits_go_around() {
     let wallet = Wallet::from_seed(1);
     let mut stack = ServiceBuilder::new()
-        .timeout(std::time::Duration::from_secs(60))
+        .timeout(Duration::from_secs(60))
         .concurrency_limit(1)
         .layer(gate())
         .concurrency_limit(1)
@@ -817,6 +818,19 @@ fn a_handler_may_wait_where_there_is_no_runtime() {
     let challenge = drive(ask(&mut service, unpaid()));
     let answer = drive(ask(&mut service, paid(&challenge, &Wallet::from_seed(1))));
     assert_eq!(answer.status(), StatusCode::OK);
+}
+
+/// Whoever drains at once waits for what is settled and still to be written down.
+#[tokio::test]
+async fn draining_overlooks_nothing_that_is_about_to_begin() {
+    let ledger = Spy::new(MemoryLedger::builder().build());
+    let x402 = X402::local().ledger(ledger.clone()).build().unwrap();
+    let gate = x402.price("$0.01").unwrap();
+    let mut service = gate.layer(service_fn(goods::<RequestBody<Empty<Bytes>>>));
+    ledger.fail(Verb::Commit, 1);
+    assert_eq!(buy(&mut service, &Wallet::from_seed(1)).await, "the goods");
+    let drained = x402.drain(Duration::ZERO).await;
+    assert_eq!((drained.running, ledger.count(Verb::Commit)), (1, 0));
 }
 
 /// Polls by hand until it is done.

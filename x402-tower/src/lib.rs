@@ -87,6 +87,7 @@ mod lock;
 mod log;
 #[cfg(feature = "utoipa")]
 pub mod openapi;
+mod panics;
 mod pieces;
 pub mod price;
 pub mod proto;

@@ -14,6 +14,7 @@ use crate::facilitator::{SharedFacilitator, Supported};
 use crate::home::Home;
 use crate::ledger::SharedLedger;
 use crate::lock::lock;
+use crate::panics;
 use crate::price::{Accept, Listing, PriceList, Seal, Terms};
 use crate::settlement::{Attendance, Beliefs, SharedWitness};
 use crate::tasks::Tasks;
@@ -159,8 +160,9 @@ impl Till {
         Ok(terms)
     }
 
+    /// Tells whoever keeps the books. It is told on the way of the money, and in drops, where a panic would do harm.
     pub(crate) fn tell(&self, event: &Event<'_>) {
-        self.observer.observe(event);
+        panics::caught("the observer", || self.observer.observe(event));
     }
 }
 

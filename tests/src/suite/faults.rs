@@ -374,6 +374,7 @@ pub async fn that_say_pending_are_waited_for<A: App>() {
         assert_eq!(served.receipt().transaction, answer.receipt().transaction);
         assert_eq!(kitchen.started(), runs, "the answer waited for the money");
         shop.assert_charges(2);
+        shop.told("settled", 2).await;
         assert_eq!(
             shop.events(),
             ["settled", "parked", "parked", "parked", "settled"]
@@ -485,7 +486,7 @@ pub async fn that_refuse_after_a_loss_prove_nothing<A: App>() {
 
         // When the payment's time is over and nobody knows, somebody has to look.
         shop.reconcile_until(Verb::GiveUp, 1).await;
-        assert!(shop.events().contains(&"unresolved"));
+        shop.told("unresolved", 1).await;
         let answer = shop.send(paying(get("/goods"), &payment)).await;
         assert_eq!(
             (answer.status, answer.problem().as_str()),

@@ -8,6 +8,7 @@ pub mod disconnect;
 pub mod faults;
 pub mod owed;
 pub mod pages;
+pub mod panics;
 pub mod pay;
 pub mod repeat;
 pub mod replicas;
@@ -174,6 +175,9 @@ macro_rules! behaviours {
                 that_cannot_be_reached_have_done_nothing,
                 do_not_keep_a_server_from_starting,
                 are_believed_as_far_as_the_seller_says,
+            ];
+            panics: [
+                of_an_observer_cost_nothing,
             ];
             services: [
                 that_time_out_are_asked_again_later,

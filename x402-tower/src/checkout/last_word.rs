@@ -7,6 +7,8 @@ use crate::ledger::{
     Delivery, Fenced, Handed, Ledger as _, LedgerError, Parked, Release, Token, Unresolved,
 };
 use crate::log::{self, Chain};
+use crate::panics;
+use crate::telemetry::Event;
 use crate::till::Till;
 
 pub(crate) enum LastWord {
@@ -30,9 +32,15 @@ impl LastWord {
         let told = self.tell(till, &token).await;
         let counts = matches!(told, Ok(Fenced::Done));
         match told {
-            Ok(_) => till.attendance.end(&token),
+            Ok(_) => {
+                till.attendance.end(&token);
+                if counts {
+                    self.pass_on(till);
+                }
+            }
             Err(error) => {
                 log::warning!("the ledger has not heard how it ended with a payment; telling it again"; error = Chain(&error), key = token.key());
+                self.pass_on(till);
                 self.say_later(till, token);
             }
         }
@@ -57,7 +65,8 @@ impl LastWord {
     async fn is_heard(&self, till: &Till, token: &Token) -> bool {
         let mut pauses = Pauses::default();
         while pauses.pass(&*till.clock).await {
-            if self.tell(till, token).await.is_ok() {
+            let told = panics::caught_in("the ledger", self.tell(till, token));
+            if let Some(Ok(_)) = told.await {
                 return true;
             }
         }
@@ -72,6 +81,21 @@ impl LastWord {
             Self::Deliver(handed) => ledger.deliver(token, handed).await,
             Self::Park(parked) => ledger.park(token, parked).await,
             Self::GiveUp(unresolved) => ledger.give_up(token, unresolved).await,
+        }
+    }
+
+    /// Tells the operator as well, if it is for them.
+    fn pass_on(&self, till: &Till) {
+        match self {
+            Self::Park(parked) => till.tell(&Event::Parked {
+                intent: &parked.intent,
+                transaction: parked.transaction.as_deref(),
+            }),
+            Self::GiveUp(unresolved) => till.tell(&Event::Unresolved {
+                intent: &unresolved.intent,
+                transaction: unresolved.transaction.as_deref(),
+            }),
+            Self::Release(_) | Self::Deliver(_) => {}
         }
     }
 

@@ -12,6 +12,7 @@ use crate::ledger::{
     Unresolved,
 };
 use crate::log::{self, Chain};
+use crate::panics;
 use crate::telemetry::Event;
 use crate::till::Till;
 
@@ -69,19 +70,19 @@ impl Attempt {
         let token = self.token.take()?;
         let till = &self.till;
         let settled = self.settled(receipt, delivery);
-        till.tell(&Event::Settled {
-            intent: self.intent(),
-            receipt,
-        });
         till.attendance.goes_on_to_answer(&token);
         let handover = Handover::new(Arc::clone(till), token);
         let handover = match till.ledger.commit(&token, &settled).await {
-            Ok(Fenced::Done) => handover,
+            Ok(Fenced::Done) => {
+                tell_settled(till, self.intent(), receipt);
+                handover
+            }
             // The handover ends here, and with it what this process attends to.
             Ok(Fenced::Lost) => return None,
             Err(error) => {
                 log::error!("a settled payment could not be written down; trying again"; error = Chain(&error), key = token.key());
-                handover.telling(commit_later(till, token, settled))
+                let parked = Arc::clone(&self.job.parked);
+                handover.telling(commit_later(till, token, parked, settled))
             }
         };
         till.flights.wake(token.key());
@@ -129,10 +130,6 @@ impl Attempt {
         let till = &self.till;
         let intent = self.intent().clone();
         let transaction = self.transaction().map(str::to_owned);
-        till.tell(&Event::Unresolved {
-            intent: &intent,
-            transaction: transaction.as_deref(),
-        });
         let unresolved = Unresolved::new(intent, transaction, till.now() + REMEMBER_UNRESOLVED);
         LastWord::GiveUp(Box::new(unresolved))
             .say(till, token)
@@ -163,53 +160,67 @@ impl Drop for Attempt {
 }
 
 async fn park(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
-    till.tell(&Event::Parked {
-        intent: &parked.intent,
-        transaction: parked.transaction.as_deref(),
-    });
     LastWord::Park(parked).say(till, token).await;
     till.tasks.parked();
     till.reconcile.notify_one();
 }
 
 /// Writes down a settled payment as soon as the ledger can, and then how its answer ended. The answer is out by then.
-fn commit_later(till: &Arc<Till>, token: Token, settled: Settled) -> oneshot::Sender<Handed> {
+fn commit_later(
+    till: &Arc<Till>,
+    token: Token,
+    parked: Arc<Parked>,
+    settled: Settled,
+) -> oneshot::Sender<Handed> {
     let (ended, how) = oneshot::channel();
-    let till = Arc::clone(till);
+    // Begun here: whoever drains would overlook a task that is still to come.
+    let (till, task) = (Arc::clone(till), till.tasks.begin());
     let home = till.home.clone();
     home.spawn(async move {
-        let _task = till.tasks.begin();
-        let Some(token) = written(&till, token, &settled).await else {
+        if let Some(token) = written(&till, token, &parked.intent, &settled).await {
+            till.attendance.begin_to_answer(token);
+            till.flights.wake(token.key());
+            if let Ok(handed) = how.await {
+                LastWord::Deliver(handed).say(&till, token).await;
+            }
+        } else {
             log::error!("a settled payment was never written down"; key = token.key());
             till.attendance.end(&token);
-            return;
-        };
-        till.attendance.begin_to_answer(token);
-        till.flights.wake(token.key());
-        if let Ok(handed) = how.await {
-            LastWord::Deliver(handed).say(&till, token).await;
+            tell_settled(&till, &parked.intent, &settled.receipt);
         }
+        drop(task);
     });
     ended
 }
 
 /// Tries until the ledger knows that a payment is settled. If somebody else has found that out in the meantime they think
 /// that it was not delivered, so it is taken back from them: with the token that is to be used from then on.
-async fn written(till: &Till, token: Token, settled: &Settled) -> Option<Token> {
+async fn written(till: &Till, token: Token, intent: &Intent, settled: &Settled) -> Option<Token> {
     let mut pauses = Pauses::default();
     while pauses.pass(&*till.clock).await {
-        match till.ledger.commit(&token, settled).await {
-            Ok(Fenced::Done) => return Some(token),
-            Ok(Fenced::Lost) => {
-                let rerun = till.ledger.rerun(token.key(), u8::MAX, false).await;
-                if let Ok(Rerun::Granted(token)) = rerun {
+        let committed = till.ledger.commit(&token, settled);
+        match panics::caught_in("the ledger", committed).await {
+            Some(Ok(Fenced::Done)) => {
+                tell_settled(till, intent, &settled.receipt);
+                return Some(token);
+            }
+            Some(Ok(Fenced::Lost)) => {
+                let rerun = till.ledger.rerun(token.key(), u8::MAX, false);
+                let rerun = panics::caught_in("the ledger", rerun).await;
+                // Whoever has found it out has told of it.
+                if let Some(Ok(Rerun::Granted(token))) = rerun {
                     return Some(token);
                 }
             }
-            Err(_) => {}
+            Some(Err(_)) | None => {}
         }
     }
     None
+}
+
+/// The ledger is told first: what it gave to somebody else is theirs to tell of.
+fn tell_settled(till: &Till, intent: &Intent, receipt: &Receipt) {
+    till.tell(&Event::Settled { intent, receipt });
 }
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

@@ -8,7 +8,8 @@ use crate::money::Amount;
 
 /// Is told what happens to the money.
 ///
-/// It is called on the request path and should only pass the event on. Any function of an [`Event`] is one.
+/// It is called on the request path and should only pass the event on; if it panics, that is logged and goes no further. Any
+/// function of an [`Event`] is one.
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -51,7 +52,7 @@ impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observer for F {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A payment has moved money.
+    /// A payment has moved money, and that is written down.
     #[non_exhaustive]
     Settled {
         /// The payment.
