@@ -9,6 +9,7 @@ pub mod faults;
 pub mod owed;
 pub mod pages;
 pub mod panics;
+pub mod parked;
 pub mod pay;
 pub mod repeat;
 pub mod replicas;
@@ -178,6 +179,10 @@ macro_rules! behaviours {
             ];
             panics: [
                 of_an_observer_cost_nothing,
+            ];
+            parked: [
+                are_given_up_though_they_have_no_end,
+                are_forgotten_though_they_have_no_end,
             ];
             services: [
                 that_time_out_are_asked_again_later,

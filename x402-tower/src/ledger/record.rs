@@ -93,7 +93,7 @@ pub struct Intent {
     pub amount: Amount,
     /// How much the buyer has agreed to: more than `amount` if less was used.
     pub most: Amount,
-    /// Until which second since 1970 the payment can be settled.
+    /// Until which second since 1970 the payment can be settled; by the server's bounds where it does not say.
     pub valid_before: u64,
 }
 

@@ -55,6 +55,8 @@ impl Charge {
             valid_before,
             ..
         } = identified.authorization;
+        // What does not say how long it is good for is looked after as long as it is remembered.
+        let valid_before = valid_before.min(usable_until.as_secs());
         let mut intent = Intent::new(
             call,
             Arc::clone(&offer.scheme),

@@ -100,7 +100,8 @@ async fn attempt(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
 
 /// Whether nothing more can happen to a payment.
 fn is_over(till: &Till, intent: &Intent) -> bool {
-    till.now() > Duration::from_secs(intent.valid_before) + AFTER_THE_END
+    let ended = Duration::from_secs(intent.valid_before);
+    till.now() > ended.saturating_add(AFTER_THE_END)
 }
 
 fn scheme(till: &Till, intent: &Intent) -> Option<Arc<dyn Scheme>> {
