@@ -60,12 +60,15 @@ pub enum Verb {
     Undelivered,
     /// It will not be known whether the money has moved.
     GiveUp,
+    /// It was asked what is due. This is never noted.
+    Due,
 }
 
 #[derive(Clone, Copy)]
 enum Trouble {
     Fails,
     Lost,
+    Panics,
 }
 
 impl Spy {
@@ -140,6 +143,11 @@ impl Spy {
         *self.0.trouble.lock().unwrap() = Some((verb, 1, Trouble::Lost));
     }
 
+    /// Panics when it is to write down this the next time.
+    pub fn panic(&self, verb: Verb) {
+        *self.0.trouble.lock().unwrap() = Some((verb, 1, Trouble::Panics));
+    }
+
     /// Does what it is asked and holds back the answer: for claims, reruns, deliveries, and what settlements begin and end
     /// with. How a payment stands is held back once, and a release of any kind is not even begun.
     pub fn hold(&self, verb: Verb) {
@@ -193,15 +201,17 @@ impl Spy {
     }
 
     fn trouble(&self, with: Verb) -> Result<Option<Fenced>, LedgerError> {
-        match &mut *self.0.trouble.lock().unwrap() {
+        let trouble = match &mut *self.0.trouble.lock().unwrap() {
             Some((verb, times @ 1.., trouble)) if *verb == with => {
                 *times -= 1;
-                match trouble {
-                    Trouble::Fails => Err(LedgerError::unavailable("the disk is full")),
-                    Trouble::Lost => Ok(Some(Fenced::Lost)),
-                }
+                *trouble
             }
-            _ => Ok(None),
+            _ => return Ok(None),
+        };
+        match trouble {
+            Trouble::Fails => Err(LedgerError::unavailable("the disk is full")),
+            Trouble::Lost => Ok(Some(Fenced::Lost)),
+            Trouble::Panics => panic!("there is no such table"),
         }
     }
 
@@ -352,6 +362,7 @@ impl Ledger for Spy {
 
     async fn due(&self, most: usize, lease: Duration) -> Result<Vec<Due>, LedgerError> {
         self.check().await?;
+        self.trouble(Verb::Due)?;
         self.0.ledger.due(most, lease).await
     }
 }

@@ -179,8 +179,12 @@ macro_rules! behaviours {
             ];
             panics: [
                 of_an_observer_cost_nothing,
+                of_a_facilitator_are_in_nobody_elses_way,
+                of_a_ledger_pass,
             ];
             parked: [
+                are_in_nobodys_way_if_they_hang,
+                are_not_settled_by_who_may_have_lost_them,
                 are_given_up_though_they_have_no_end,
                 are_forgotten_though_they_have_no_end,
             ];

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use tokio::sync::mpsc;
 use x402_tower::clock::Clock as _;
 use x402_tower::facilitator::Endpoint;
+use x402_tower::ledger::Intent;
 use x402_tower::local::Fault;
 use x402_tower::money::{Address, Asset, Network};
 use x402_tower::proto::{Presented, SupportedKind};
 use x402_tower::scheme::{Authorization, ExactEvm, Extra, Flaw, Malformed, Meaning, Offer, Scheme};
+use x402_tower::settlement::{Testimony, Witness};
 
 use crate::buyer::{get, paying};
-use crate::{App, Shop, ShopBuilder, Verb};
+use crate::{App, BoxError, Shop, ShopBuilder, Verb};
 
 /// A shop whose requests do not wait for a settlement of which nothing is heard at first.
 fn hasty() -> ShopBuilder {
@@ -27,6 +30,60 @@ async fn park(shop: &Shop, number: u64) -> http::HeaderValue {
     let answer = shop.send(paying(get("/goods"), &payment)).await;
     assert_eq!(answer.problem(), "settlement_unknown");
     payment
+}
+
+/// A facilitator that does not answer about some payments keeps nobody from asking about others.
+pub async fn are_in_nobodys_way_if_they_hang<A: App>() {
+    let shop = hasty().open::<A>().await;
+    let (hanging, others) = (7, 3);
+    for number in 1..=hanging + others {
+        park(&shop, number as u64).await;
+    }
+    let hang = std::iter::repeat_n(Fault::Hang, hanging);
+    shop.facilitator.on(Endpoint::Settle, hang);
+    shop.reconcile_until(Verb::Commit, others).await;
+    // Each is asked about again when it has been waited for; somebody else waits as long for more to do.
+    let patience = Duration::from_secs(30);
+    shop.clock.sleepers_for(patience, hanging + 1).await;
+    shop.clock.advance(patience);
+    shop.reconcile_until(Verb::Commit, hanging + others).await;
+    shop.assert_charges(hanging + others);
+}
+
+/// A witness that sees nothing, and says when it has looked.
+struct Blinking(mpsc::UnboundedSender<()>);
+
+impl Witness for Blinking {
+    async fn look(&self, _: &Intent, _: Option<&str>) -> Result<Testimony, BoxError> {
+        self.0.send(())?;
+        Ok(Testimony::Unknown)
+    }
+}
+
+/// A server that stood still for long does not know whether somebody else has settled a payment meanwhile. It asks no more.
+pub async fn are_not_settled_by_who_may_have_lost_them<A: App>() {
+    let (witness, mut looks) = mpsc::unbounded_channel();
+    let shop = hasty()
+        .seller(|seller| seller.witness(Blinking(witness)))
+        .open::<A>()
+        .await;
+    park(&shop, 1).await;
+    looks.recv().await;
+    let first = "Payment must be verified before settlement".to_owned();
+    shop.facilitator
+        .on(Endpoint::Settle, [Fault::Refuse(first)]);
+    let slow = Duration::from_secs(9);
+    shop.facilitator.on(Endpoint::Verify, [Fault::Delay(slow)]);
+    let pause = Duration::from_millis(1500);
+    shop.clock.sleeper_for(pause).await;
+    shop.clock.advance(pause);
+    shop.clock.sleeper_for(slow).await;
+    shop.ledger.die();
+    shop.clock.advance(Duration::from_secs(200));
+    looks.recv().await;
+    let calls = shop.facilitator.calls();
+    assert_eq!((calls.settle, calls.verify), (2, 2));
+    shop.assert_charges(0);
 }
 
 /// A scheme whose payments do not say how long they are good for.

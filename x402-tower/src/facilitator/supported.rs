@@ -10,6 +10,7 @@ use crate::clock::{Clock, Elapsed, timeout};
 use crate::home::Home;
 use crate::lock::lock;
 use crate::log::{self, Chain};
+use crate::panics;
 use crate::proto::SupportedResponse;
 
 /// What the facilitator can do, as it was last heard.
@@ -87,9 +88,12 @@ impl Supported {
 
     async fn ask(&self) {
         let _asking = Asking(&self.asking);
-        let answer = timeout(&*self.clock, TIMEOUT, self.facilitator.supported())
-            .await
-            .unwrap_or_else(|Elapsed| Err(FacilitatorError::timed_out()));
+        let asked = panics::caught_in("the facilitator", self.facilitator.supported());
+        let answer = match timeout(&*self.clock, TIMEOUT, asked).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => Err(FacilitatorError::lost("it has panicked")),
+            Err(Elapsed) => Err(FacilitatorError::timed_out()),
+        };
         let next = match answer {
             Ok(answer) => {
                 self.failures.store(0, Ordering::Relaxed);

@@ -1,5 +1,7 @@
 //! One try to move the money, or to find out whether it has moved.
 
+use std::time::Duration;
+
 use super::attempt::Attempt;
 use super::witness::Testimony;
 use crate::checkout::failed_receipt;
@@ -11,6 +13,7 @@ use crate::ledger::Receipt;
 use crate::log::{self, Chain};
 use crate::proto::SettleResponse;
 use crate::telemetry::Event;
+use crate::till::Limits;
 
 /// What a try has brought.
 #[derive(Debug)]
@@ -88,9 +91,10 @@ impl Attempt {
 
     async fn verify_and_settle(&self) -> Settlement {
         match self.verify().await {
-            Verification::Valid => {
+            Verification::Valid if self.is_ours() => {
                 Settlement::judge(self.settle().await, &self.expected(), &self.open)
             }
+            Verification::Valid => Settlement::Unknown(None),
             Verification::AlreadyUsed => Settlement::ProbablySettled,
             // After a try of ours, no refusal proves anything.
             Verification::Invalid { .. } => Settlement::Unknown(None),
@@ -191,6 +195,11 @@ impl Attempt {
         }
         Receipt::new(answer)
     }
+}
+
+/// How long it takes at the most to ask once: to settle, verify, settle again, and look at the chain.
+pub(super) fn longest_try(limits: &Limits) -> Duration {
+    (limits.settle + limits.verify) * 2
 }
 
 fn wants_verification(answer: &SettleResponse) -> bool {

@@ -21,6 +21,8 @@ use crate::till::Till;
 pub(super) struct Attempt {
     pub(super) till: Arc<Till>,
     token: Option<Token>,
+    /// When somebody else may have taken the payment over.
+    until: Duration,
     pub(super) job: Job,
     /// What earlier tries have left open.
     pub(super) open: Open,
@@ -29,14 +31,15 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    pub(super) const fn new(till: Arc<Till>, token: Token, job: Job) -> Self {
-        Self::resume(till, token, job, Open::Nothing, 0)
+    pub(super) const fn new(till: Arc<Till>, token: Token, until: Duration, job: Job) -> Self {
+        Self::resume(till, token, until, job, Open::Nothing, 0)
     }
 
     /// Goes on with something that was parked.
     pub(super) const fn resume(
         till: Arc<Till>,
         token: Token,
+        until: Duration,
         job: Job,
         open: Open,
         tries: u32,
@@ -44,6 +47,7 @@ impl Attempt {
         Self {
             till,
             token: Some(token),
+            until,
             job,
             open,
             tries,
@@ -52,6 +56,11 @@ impl Attempt {
 
     pub(super) fn intent(&self) -> &Intent {
         &self.job.parked.intent
+    }
+
+    /// Whether nobody else can have taken it over yet. Whoever has lost it asks no more.
+    pub(super) fn is_ours(&self) -> bool {
+        self.till.now() < self.until
     }
 
     pub(super) fn transaction(&self) -> Option<&str> {

@@ -8,6 +8,7 @@ use crate::clock::{Elapsed, timeout};
 use crate::ledger::{ATTENDED_FOR, Ledger as _, Token};
 use crate::lock::lock;
 use crate::log::{self, Chain};
+use crate::panics;
 use crate::scheme::Key;
 use crate::spread::SpreadMap;
 use crate::till::Till;
@@ -105,9 +106,10 @@ pub(crate) fn start(till: &Arc<Till>) {
                 continue;
             }
             // A ledger that does not answer is told again: it may have forgotten whom it has heard.
-            match timeout(&*clock, ATTENDED_FOR, till.ledger.attend(&tokens)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
+            let attended = panics::caught_in("the ledger", till.ledger.attend(&tokens));
+            match timeout(&*clock, ATTENDED_FOR, attended).await {
+                Ok(Some(Ok(())) | None) => {}
+                Ok(Some(Err(error))) => {
                     log::warning!("the ledger does not hear who attends to payments"; error = Chain(&error));
                 }
                 Err(Elapsed) => log::warning!("the ledger does not answer who attends to payments"),

@@ -1,15 +1,19 @@
 //! Finds out later what could not be found out at once.
 
+use std::iter;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::ask::Found;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::ask::{Found, longest_try};
 use super::attempt::Attempt;
 use super::charge::Job;
 use crate::clock::timeout;
 use crate::facilitator::Open;
-use crate::ledger::{Delivery, Due, Intent, Ledger as _, Parked, Token};
+use crate::ledger::{Delivery, Due, Intent, Ledger as _, Parked, Settled, Token};
 use crate::log::{self, Chain};
+use crate::panics;
 use crate::scheme::Scheme;
 use crate::telemetry::Event;
 use crate::till::Till;
@@ -19,6 +23,7 @@ pub(crate) fn start(till: &Arc<Till>) {
     let weak = Arc::downgrade(till);
     let reconcile = Arc::clone(&till.reconcile);
     let clock = Arc::clone(&till.clock);
+    let places = Arc::new(Semaphore::new(AT_ONCE));
     till.home.spawn(async move {
         let mut pause = IDLE;
         loop {
@@ -27,43 +32,71 @@ pub(crate) fn start(till: &Arc<Till>) {
             let Some(till) = Weak::upgrade(&weak) else {
                 return;
             };
-            pause = look_after(&till).await;
+            let more = panics::caught_in("the ledger", look_after(&till, &places)).await;
+            pause = if more.unwrap_or(true) { BUSY } else { IDLE };
         }
     });
 }
 
-/// Looks after what is due; says how soon there may be more.
-async fn look_after(till: &Arc<Till>) -> Duration {
-    let due = match till.ledger.due(AT_ONCE, LEASE).await {
-        Ok(due) => due,
-        Err(error) => {
-            log::warning!("the ledger does not say what is due"; error = Chain(&error));
-            return BUSY;
-        }
-    };
-    let is_all = due.len() < AT_ONCE;
-    for due in due {
-        let _task = till.tasks.begin();
-        match due {
-            Due::Attempt(token, parked) => {
-                till.tasks.unparked();
-                attempt(till, token, parked).await;
+/// Begins to look after everything that is due, a few at once; says whether there may be more soon.
+async fn look_after(till: &Arc<Till>, places: &Arc<Semaphore>) -> bool {
+    loop {
+        // No more is asked for than can be begun: what waits loses its lease, and is nobody's meanwhile.
+        let places = free(places).await;
+        let lease = longest_try(&till.limits) + LEASE_MARGIN;
+        let until = till.now() + lease;
+        let due = match till.ledger.due(places.len(), lease).await {
+            Ok(due) => due,
+            Err(error) => {
+                log::warning!("the ledger does not say what is due"; error = Chain(&error));
+                return true;
             }
-            Due::Refund(settled) => {
-                log::error!("a payment was charged and never served, and its time is over"; transaction = settled.receipt.transaction());
-                let (receipt, amount) = (&settled.receipt, settled.amount);
-                till.tell(&Event::OwedRefund { receipt, amount });
+        };
+        let is_all = due.len() < places.len();
+        for (due, place) in due.into_iter().zip(places) {
+            match due {
+                Due::Attempt(token, parked) => begin(till, token, parked, until, place),
+                Due::Refund(settled) => tell_refund(till, &settled),
             }
         }
-    }
-    match till.tasks.how_many_parked() {
-        _ if !is_all => Duration::ZERO,
-        0 => IDLE,
-        _ => BUSY,
+        if is_all {
+            return till.tasks.how_many_parked() > 0;
+        }
     }
 }
 
-async fn attempt(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
+/// Waits until a place is free, and takes all that are.
+async fn free(places: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
+    // Nobody closes it.
+    let first = Arc::clone(places).acquire_owned().await.ok();
+    let more = iter::from_fn(|| Arc::clone(places).try_acquire_owned().ok());
+    first.into_iter().chain(more).collect()
+}
+
+/// Looks after one payment in a task of its own, so that it holds up no other.
+fn begin(
+    till: &Arc<Till>,
+    token: Token,
+    parked: Arc<Parked>,
+    until: Duration,
+    place: OwnedSemaphorePermit,
+) {
+    till.tasks.unparked();
+    let (till, task) = (Arc::clone(till), till.tasks.begin());
+    let home = till.home.clone();
+    home.spawn(async move {
+        attempt(&till, token, parked, until).await;
+        drop((task, place));
+    });
+}
+
+fn tell_refund(till: &Till, settled: &Settled) {
+    log::error!("a payment was charged and never served, and its time is over"; transaction = settled.receipt.transaction());
+    let (receipt, amount) = (&settled.receipt, settled.amount);
+    till.tell(&Event::OwedRefund { receipt, amount });
+}
+
+async fn attempt(till: &Arc<Till>, token: Token, parked: Arc<Parked>, until: Duration) {
     let Some(scheme) = scheme(till, &parked.intent) else {
         log::error!("a parked payment is of a scheme that is not known any more"; scheme = parked.intent.scheme);
         return;
@@ -78,8 +111,13 @@ async fn attempt(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
         scheme,
         parked,
     };
-    let mut attempt = Attempt::resume(Arc::clone(till), token, job, open, tries);
-    match attempt.ask().await {
+    let mut attempt = Attempt::resume(Arc::clone(till), token, until, job, open, tries);
+    let found = match attempt.is_ours() {
+        // Whoever panics has said nothing.
+        true => panics::caught_in("whoever knows of settlements", attempt.ask()).await,
+        false => None,
+    };
+    match found.unwrap_or(Found::Nothing) {
         Found::Settled(receipt) => {
             // Nobody waits for it: whoever asks next gets it.
             if attempt
@@ -109,8 +147,9 @@ fn scheme(till: &Till, intent: &Intent) -> Option<Arc<dyn Scheme>> {
     assets.find_map(|asset| till.list.scheme(Some(&intent.scheme), asset))
 }
 
-const AT_ONCE: usize = 64;
-const LEASE: Duration = Duration::from_secs(120);
+/// How many payments are looked after at the same time.
+const AT_ONCE: usize = 8;
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(30);
 /// Unlike the pauses of settlements in their requests, so that tests can tell who sleeps.
 const BUSY: Duration = Duration::from_millis(1500);

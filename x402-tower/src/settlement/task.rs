@@ -170,13 +170,11 @@ impl fmt::Debug for Settling {
 
 /// What happens rarely is boxed, so that it takes no room in what happens always.
 async fn run(till: &Arc<Till>, charge: Charge) -> Result<(Receipt, Handover), Refusal> {
-    let lease = lease(&till.limits);
-    let lease_ends = till.now() + lease;
-    let mut attempt = begin(till, charge, lease).await?;
+    let mut attempt = begin(till, charge).await?;
     let deadline = till.now() + till.limits.outcome;
     let mut pause = FIRST_PAUSE;
-    // Whoever is not polled for so long that somebody else may have taken over asks no more.
-    while till.now() < lease_ends {
+    // It may not be polled for so long that somebody else takes over.
+    while attempt.is_ours() {
         match attempt.ask().await {
             Found::Settled(receipt) => {
                 return match attempt.commit(&receipt, Delivery::Running).await {
@@ -207,21 +205,23 @@ async fn run(till: &Arc<Till>, charge: Charge) -> Result<(Receipt, Handover), Re
 }
 
 /// Writes down that the money may move from now on, if there is time left for it.
-async fn begin(till: &Arc<Till>, charge: Charge, lease: Duration) -> Result<Attempt, Refusal> {
+async fn begin(till: &Arc<Till>, charge: Charge) -> Result<Attempt, Refusal> {
     let Charge {
         token,
         job,
         budgets,
     } = charge;
-    if !can_settle(job.parked.intent.valid_before, till.now(), budgets) {
+    let now = till.now();
+    if !can_settle(job.parked.intent.valid_before, now, budgets) {
         log::warning!("a handler took so long that its answer cannot be paid for any more");
         let reason = Reason::new(job.scheme.name_flaw(Flaw::Expired));
         Box::pin(LastWord::Release(Release::Answered).say(till, token)).await;
         return Err(Refusal::NotAccepted(reason));
     }
+    let lease = lease(&till.limits);
     let begun = till.ledger.begin_settlement(&token, &job.parked, lease);
     match begun.await {
-        Ok(Fenced::Done) => Ok(Attempt::new(Arc::clone(till), token, job)),
+        Ok(Fenced::Done) => Ok(Attempt::new(Arc::clone(till), token, now + lease, job)),
         Ok(Fenced::Lost) => {
             till.attendance.end(&token);
             Err(Refusal::InFlight)
