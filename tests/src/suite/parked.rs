@@ -8,19 +8,20 @@ use x402_tower::clock::Clock as _;
 use x402_tower::facilitator::Endpoint;
 use x402_tower::ledger::Intent;
 use x402_tower::local::Fault;
-use x402_tower::money::{Address, Asset, Network};
+use x402_tower::money::{Address, Asset, Network, Transfer};
 use x402_tower::proto::{Presented, SupportedKind};
 use x402_tower::scheme::{Authorization, ExactEvm, Extra, Flaw, Malformed, Meaning, Offer, Scheme};
 use x402_tower::settlement::{Testimony, Witness};
 
 use crate::buyer::{get, paying};
+use crate::shop::{PAYEE, goods};
 use crate::{App, BoxError, Shop, ShopBuilder, Verb};
 
 /// A shop whose requests do not wait for a settlement of which nothing is heard at first.
 fn hasty() -> ShopBuilder {
     Shop::builder()
         .seller(|seller| seller.wait_for_outcome(Duration::from_millis(1)))
-        .sell("/goods", |x402| x402.route("$0.01"), crate::shop::goods())
+        .sell("/goods", |x402| x402.route("$0.01"), goods())
 }
 
 /// Buys something of which it is not known whether it is paid for.
@@ -158,4 +159,33 @@ pub async fn are_forgotten_though_they_have_no_end<A: App>() {
     let refused = shop.send(paying(get("/goods"), &payment)).await;
     assert_eq!(refused.status, StatusCode::PAYMENT_REQUIRED, "{refused:?}");
     shop.assert_charges(1);
+}
+
+/// What was parked before a server was set up otherwise may be in a token that it knows nothing of any more. It is given up in
+/// the end, and the operator is told.
+pub async fn are_given_up_though_nobody_knows_their_scheme<A: App>() {
+    let at = Address::evm([0x7e; 20]);
+    let tea = Asset::new(Network::evm(31_337), "TEA", at, 6, Transfer::Eip3009);
+    let tea = tea.with_eip712("Tea", "1");
+    let shop = Shop::builder()
+        .seller(|seller| seller.wait_for_outcome(Duration::from_millis(1)))
+        .seller(|seller| seller.token(tea).pay_to("eip155:31337", PAYEE))
+        .sell("/goods", |x402| x402.route("0.01 TEA"), goods())
+        .open::<A>()
+        .await;
+    let over = shop.clock.now() + Duration::from_secs(300 + 600);
+    park(&shop, 1).await;
+    shop.ledger.die();
+    let again = shop
+        .another()
+        .sell("/goods", |x402| x402.route("$0.01"), goods())
+        .open::<A>()
+        .await;
+    let pause = Duration::from_secs(30);
+    shop.clock.sleeper_for(pause).await;
+    shop.clock.advance(pause);
+    again.reconcile_until(Verb::GiveUp, 1).await;
+    let late = shop.clock.now().checked_sub(over).expect("not before");
+    assert!(late < Duration::from_secs(62), "{late:?}");
+    again.told("unresolved", 1).await;
 }

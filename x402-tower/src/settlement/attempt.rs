@@ -136,23 +136,12 @@ impl Attempt {
         let Some(token) = self.token.take() else {
             return;
         };
-        let till = &self.till;
-        let intent = self.intent().clone();
-        let transaction = self.transaction().map(str::to_owned);
-        let unresolved = Unresolved::new(intent, transaction, till.now() + REMEMBER_UNRESOLVED);
-        LastWord::GiveUp(Box::new(unresolved))
-            .say(till, token)
-            .await;
+        give_up(&self.till, token, &self.parked()).await;
     }
 
     fn parked(&self) -> Arc<Parked> {
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << self.tries.min(8))
-            .min(LAST_PAUSE);
-        let mut parked = Parked::clone(&self.job.parked);
-        parked.next_attempt = self.till.now() + pause;
+        let mut parked = put_off(&self.till, &self.job.parked, self.tries);
         parked.transaction = self.transaction().map(str::to_owned);
-        parked.attempts = self.tries;
         Arc::new(parked)
     }
 }
@@ -168,10 +157,28 @@ impl Drop for Attempt {
     }
 }
 
-async fn park(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
+/// The same payment after so many tries, to be looked after once more: less and less often.
+pub(super) fn put_off(till: &Till, parked: &Parked, tries: u32) -> Parked {
+    let pause = FIRST_PAUSE.saturating_mul(1 << tries.min(8));
+    let mut parked = parked.clone();
+    parked.next_attempt = till.now() + pause.min(LAST_PAUSE);
+    parked.attempts = tries;
+    parked
+}
+
+pub(super) async fn park(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
     LastWord::Park(parked).say(till, token).await;
     till.tasks.parked();
     till.reconcile.notify_one();
+}
+
+pub(super) async fn give_up(till: &Arc<Till>, token: Token, parked: &Parked) {
+    let keep_until = till.now() + REMEMBER_UNRESOLVED;
+    let (intent, transaction) = (parked.intent.clone(), parked.transaction.clone());
+    let unresolved = Unresolved::new(intent, transaction, keep_until);
+    LastWord::GiveUp(Box::new(unresolved))
+        .say(till, token)
+        .await;
 }
 
 /// Writes down a settled payment as soon as the ledger can, and then how its answer ended. The answer is out by then.

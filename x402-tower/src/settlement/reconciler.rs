@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ask::{Found, longest_try};
-use super::attempt::Attempt;
+use super::attempt::{Attempt, give_up, park, put_off};
 use super::charge::Job;
 use crate::clock::timeout;
 use crate::facilitator::Open;
@@ -97,11 +97,15 @@ fn tell_refund(till: &Till, settled: &Settled) {
 }
 
 async fn attempt(till: &Arc<Till>, token: Token, parked: Arc<Parked>, until: Duration) {
+    let tries = parked.attempts.saturating_add(1);
     let Some(scheme) = scheme(till, &parked.intent) else {
         log::error!("a parked payment is of a scheme that is not known any more"; scheme = parked.intent.scheme);
-        return;
+        // Another server of this seller may know it, and in the end somebody has to look.
+        return match is_over(till, &parked.intent) {
+            true => give_up(till, token, &parked).await,
+            false => park(till, token, Arc::new(put_off(till, &parked, tries))).await,
+        };
     };
-    let tries = parked.attempts.saturating_add(1);
     let open = parked
         .transaction
         .clone()
