@@ -63,11 +63,23 @@ fn answer(length: usize, clock: &ManualClock) -> KeptAnswer {
 }
 
 async fn begin(ledger: &MemoryLedger, number: u64, clock: &ManualClock) -> Token {
+    begin_with(ledger, number, clock, None).await
+}
+
+async fn begin_with(
+    ledger: &MemoryLedger,
+    number: u64,
+    clock: &ManualClock,
+    body: Option<usize>,
+) -> Token {
     let Ok(Claimed::Fresh(token)) = claim(ledger, number, clock).await else {
         panic!("{number}")
     };
-    let parked = Arc::new(Parked::new(intent(), Duration::ZERO));
-    let begun = ledger.begin_settlement(&token, &parked, MINUTE).await;
+    let mut parked = Parked::new(intent(), Duration::ZERO);
+    parked.answer = body.map(|length| answer(length, clock));
+    let begun = ledger
+        .begin_settlement(&token, &Arc::new(parked), MINUTE)
+        .await;
     assert_eq!(begun.unwrap(), Fenced::Done);
     token
 }
@@ -79,12 +91,16 @@ async fn settle(
     body: Option<usize>,
 ) -> Token {
     let token = begin(ledger, number, clock).await;
+    commit(ledger, &token, clock, body).await;
+    token
+}
+
+async fn commit(ledger: &MemoryLedger, token: &Token, clock: &ManualClock, body: Option<usize>) {
     let receipt = Receipt::new(SettleResponse::settled("eip155:8453", "0x1", "0x2"));
     let mut settled = Settled::new(receipt, Amount::ZERO, clock.now() + MINUTE);
     settled.answer = body.map(|length| answer(length, clock));
-    let committed = ledger.commit(&token, &settled).await;
+    let committed = ledger.commit(token, &settled).await;
     assert_eq!(committed.unwrap(), Fenced::Done);
-    token
 }
 
 async fn has_answer(ledger: &MemoryLedger, number: u64) -> bool {
@@ -287,20 +303,119 @@ async fn answers_that_wait_for_their_money_are_bounded_as_well() {
     for number in 0..20 {
         let token = begin(&ledger, number, &clock).await;
         for attempts in 0..3 {
-            let mut parked = Parked::new(intent(), clock.now() + MINUTE);
-            parked.answer = Some(answer(100, &clock));
-            parked.attempts = attempts;
-            let parked = ledger.park(&token, &Arc::new(parked)).await;
-            assert_eq!(parked.unwrap(), Fenced::Done);
+            park(&ledger, &token, &clock, attempts).await;
         }
     }
     for number in 0..20 {
-        let found = ledger.find(&identity(number)).await.unwrap().unwrap();
-        let Standing::Parked(parked) = found.standing else {
-            panic!("{number}: {found:?}")
-        };
-        let has_answer = parked.answer.is_some();
-        assert_eq!(has_answer, number >= 10, "{number}");
+        let waits = waits_with_answer(&ledger, number).await;
+        assert_eq!(waits, number >= 10, "{number}");
+    }
+}
+
+async fn park(ledger: &MemoryLedger, token: &Token, clock: &ManualClock, attempts: u32) {
+    let mut parked = Parked::new(intent(), clock.now());
+    parked.answer = Some(answer(100, clock));
+    parked.attempts = attempts;
+    let parked = ledger.park(token, &Arc::new(parked)).await;
+    assert_eq!(parked.unwrap(), Fenced::Done);
+}
+
+async fn waits_with_answer(ledger: &MemoryLedger, number: u64) -> bool {
+    let found = ledger.find(&identity(number)).await.unwrap().unwrap();
+    let Standing::Parked(parked) = found.standing else {
+        panic!("{number}: {found:?}")
+    };
+    parked.answer.is_some()
+}
+
+#[tokio::test]
+async fn answers_that_have_waited_count_once() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder()
+        .clock(clock.clone())
+        .most_answer_bytes(1000)
+        .build();
+    for number in 0..10 {
+        let token = begin(&ledger, number, &clock).await;
+        park(&ledger, &token, &clock, 0).await;
+        commit(&ledger, &token, &clock, Some(100)).await;
+        lose(&ledger, &token).await;
+    }
+    for number in 0..10 {
+        assert!(has_answer(&ledger, number).await, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_have_waited_are_kept_as_long_as_their_payments() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder().clock(clock.clone()).build();
+    let token = begin(&ledger, 0, &clock).await;
+    park(&ledger, &token, &clock, 0).await;
+    let receipt = Receipt::new(SettleResponse::settled("eip155:8453", "0x1", "0x2"));
+    let mut settled = Settled::new(receipt, Amount::ZERO, clock.now() + MINUTE * 60 * 24);
+    settled.answer = Some(answer(100, &clock));
+    settled.delivery = Delivery::Undelivered;
+    let committed = ledger.commit(&token, &settled).await;
+    assert_eq!(committed.unwrap(), Fenced::Done);
+    clock.advance(MINUTE * 60 * 23);
+    settle(&ledger, 1, &clock, Some(100)).await;
+    assert!(has_answer(&ledger, 0).await);
+}
+
+#[tokio::test]
+async fn answers_of_what_has_expired_drive_no_others_out() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder()
+        .clock(clock.clone())
+        .most_answer_bytes(1000)
+        .build();
+    let token = begin(&ledger, 0, &clock).await;
+    park(&ledger, &token, &clock, 0).await;
+    for number in 1..20 {
+        settle(&ledger, number, &clock, Some(900)).await;
+        clock.advance(MINUTE);
+        // Where payments are looked after, what has expired is found.
+        ledger.due(0, MINUTE).await.unwrap();
+        assert!(waits_with_answer(&ledger, 0).await, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_had_to_go_does_not_come_back() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder()
+        .clock(clock.clone())
+        .most_answer_bytes(1000)
+        .build();
+    let token = begin(&ledger, 0, &clock).await;
+    park(&ledger, &token, &clock, 0).await;
+    let due = ledger.due(1, MINUTE).await.unwrap();
+    let [Due::Attempt(token, parked)] = &due[..] else {
+        panic!("{due:?}")
+    };
+    assert!(parked.answer.is_some());
+    settle(&ledger, 1, &clock, Some(1000)).await;
+    park(&ledger, token, &clock, 1).await;
+    assert!(!waits_with_answer(&ledger, 0).await);
+    assert!(has_answer(&ledger, 1).await);
+}
+
+/// A settlement may outlive its lease, and nobody says any more that it is parked.
+#[tokio::test]
+async fn answers_of_settlements_are_bounded_as_well() {
+    let clock = ManualClock::shared();
+    let ledger = MemoryLedger::builder()
+        .clock(clock.clone())
+        .most_answer_bytes(1000)
+        .build();
+    for number in 0..20 {
+        begin_with(&ledger, number, &clock, Some(100)).await;
+    }
+    clock.advance(MINUTE);
+    for number in 0..20 {
+        let waits = waits_with_answer(&ledger, number).await;
+        assert_eq!(waits, number >= 10, "{number}");
     }
 }
 

@@ -87,7 +87,8 @@ pub trait Ledger: Send + Sync + 'static {
         settled: &Settled,
     ) -> impl Future<Output = Result<Fenced, LedgerError>> + Send;
 
-    /// It is not known whether the money has moved, or it is on its way.
+    /// It is not known whether the money has moved, or it is on its way. What somebody has looked after since it was parked
+    /// ([`Parked::attempts`]) keeps the answer that it had, if that is still there.
     fn park(
         &self,
         token: &Token,

@@ -157,12 +157,16 @@ impl<L: Ledger> Books<L> {
     }
 
     async fn begin(&self, identity: &Identity) -> Token {
+        self.begin_with(identity, &begun()).await
+    }
+
+    async fn begin_with(&self, identity: &Identity, parked: &Arc<Parked>) -> Token {
         let mut claim = self.claim_of(identity);
         claim.owed = false;
         let token = Self::fresh(self.ledger.claim(&claim).await.unwrap());
         let begun = self
             .ledger
-            .begin_settlement(&token, &begun(), LEASE)
+            .begin_settlement(&token, parked, LEASE)
             .await
             .unwrap();
         assert_eq!(begun, Fenced::Done);
@@ -517,9 +521,10 @@ async fn a_parked_payment_ends<L: Ledger>(books: &Books<L>) {
         parked.answer = Some(answer("waiting"));
         parked.answered = true;
         parked.attempts = 3;
-        let token = books.begin(&one).await;
+        let parked = Arc::new(parked);
+        let token = books.begin_with(&one, &parked).await;
         assert_eq!(
-            books.ledger.park(&token, &Arc::new(parked)).await.unwrap(),
+            books.ledger.park(&token, &parked).await.unwrap(),
             Fenced::Done
         );
         let [(token, found)] = &books.due_attempts().await[..] else {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::settled::{Remembered, Seconds};
 use crate::Digest;
-use crate::ledger::{BodyDigest, Claim, Found, Identity, Parked, Reference, Standing, Unresolved};
+use crate::ledger::{
+    BodyDigest, Claim, Found, Identity, KeptAnswer, Parked, Reference, Standing, Unresolved,
+};
 use crate::scheme::Key;
 
 /// Half of a digest: 128 bits are plenty to tell payments apart, and a million entries are a lot of digests. In two words,
@@ -13,7 +15,7 @@ use crate::scheme::Key;
 pub(super) struct Half([u64; 2]);
 
 impl Half {
-    pub(super) const NONE: Self = Self([0; 2]);
+    const NONE: Self = Self([0; 2]);
 
     const fn new(value: u128) -> Self {
         Self([(value >> 64) as u64, value as u64])
@@ -95,6 +97,14 @@ impl Open {
         }
     }
 
+    pub(super) fn drop_answer(&mut self) {
+        if self.parked.answer.is_some() {
+            let mut parked = Parked::clone(&self.parked);
+            parked.answer = None;
+            self.parked = Arc::new(parked);
+        }
+    }
+
     pub(super) fn key(&self, half: Half) -> Key {
         let mut bytes = [0; 32];
         bytes[..16].copy_from_slice(&half.value().to_be_bytes());
@@ -134,7 +144,7 @@ impl Entry {
             State::Claimed { .. } | State::Settling { .. } => Standing::InFlight,
             State::Parked(open) => Standing::Parked(Arc::clone(&open.parked)),
             // An answer that is already kept need not be waited for.
-            State::Settled(settled) if settled.is_attended(now) && !settled.has_answer() => {
+            State::Settled(settled) if settled.is_attended(now) && settled.answer().is_none() => {
                 Standing::InFlight
             }
             State::Settled(settled) => Standing::Settled(settled.settled()),
@@ -230,15 +240,21 @@ impl Entry {
         }
     }
 
+    /// How much room its answer takes, if one is kept.
+    pub(super) fn answer_bytes(&self) -> Option<usize> {
+        let answer = match &self.state {
+            State::Settled(settled) => settled.answer(),
+            State::Parked(open) | State::Settling { open, .. } => open.parked.answer.as_ref(),
+            State::Released | State::Claimed { .. } | State::Unresolved(_) => None,
+        };
+        answer.map(KeptAnswer::bytes)
+    }
+
     pub(super) fn drop_answer(&mut self) {
         match &mut self.state {
             State::Settled(settled) => settled.set_answer(None),
-            State::Parked(open) | State::Settling { open, .. } if open.parked.answer.is_some() => {
-                let mut parked = Parked::clone(&open.parked);
-                parked.answer = None;
-                open.parked = Arc::new(parked);
-            }
-            _ => {}
+            State::Parked(open) | State::Settling { open, .. } => open.drop_answer(),
+            State::Released | State::Claimed { .. } | State::Unresolved(_) => {}
         }
     }
 }

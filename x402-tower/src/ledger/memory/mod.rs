@@ -17,8 +17,8 @@ use self::owed::Owed;
 use self::settled::{Remembered, Seconds};
 use self::shelf::Shelf;
 use super::{
-    Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity, KeptAnswer, Ledger,
-    LedgerError, Parked, Release, Rerun, Settled, Token, Unresolved,
+    Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity, Ledger, LedgerError, Parked,
+    Release, Rerun, Settled, Token, Unresolved,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::lock::lock;
@@ -107,10 +107,6 @@ impl MemoryLedgerBuilder {
 
 const SHARDS: usize = 64;
 
-/// For how long an answer waits for its money at the most: longer than payments are valid, unless a seller says otherwise; and
-/// not much longer, since what was kept after it is not put away before it.
-const KEPT_WHILE_PARKED: Duration = Duration::from_secs(2 * 60 * 60);
-
 /// How often a shard is searched for what has expired.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
@@ -177,6 +173,7 @@ impl MemoryLedger {
     /// An expired entry goes, and what is left of it is a refund if it owes one.
     fn bury(&self, half: Half, entry: &mut Entry, refunds: &mut VecDeque<Remembered>) {
         self.owed.remove(entry.request(), half);
+        self.shelf.change(half, entry.answer_bytes(), None);
         match entry.take_refund() {
             Some(refund) => refunds.push_back(refund),
             None => self.free_place(),
@@ -239,8 +236,8 @@ impl MemoryLedger {
     fn change(&self, token: &Token, change: impl FnOnce(&mut Entry, &mut Change<'_>)) -> Fenced {
         let now = self.clock.now();
         let half = half(token.key());
-        let mut shard = self.shard(half);
-        let shard = &mut *shard;
+        let mut locked = self.shard(half);
+        let shard = &mut *locked;
         let Some(entry) = shard.entries.get_mut(&half) else {
             return Fenced::Lost;
         };
@@ -248,6 +245,7 @@ impl MemoryLedger {
         if entry.fence != token.fence() {
             return Fenced::Lost;
         }
+        let answer = entry.answer_bytes();
         change(
             entry,
             &mut Change {
@@ -258,8 +256,13 @@ impl MemoryLedger {
                 now,
             },
         );
+        let gone = self.shelf.change(half, answer, entry.answer_bytes());
         if entry.is_expired(now) {
             self.remove(shard, half);
+        }
+        drop(locked);
+        for half in gone {
+            self.drop_answer(half);
         }
         Fenced::Done
     }
@@ -332,15 +335,13 @@ impl MemoryLedger {
         None
     }
 
-    /// Keeps an answer and makes room for it.
-    fn keep(&self, key: &Key, answer: &KeptAnswer, until: Seconds) {
-        for evicted in self
-            .shelf
-            .put(half(key), answer.bytes(), until, self.clock.now())
+    /// Drops an answer that had to go, unless there is another one by now.
+    fn drop_answer(&self, half: Half) {
+        let mut shard = self.shard(half);
+        if let Some(entry) = shard.entries.get_mut(&half)
+            && !self.shelf.has(half)
         {
-            if let Some(entry) = self.shard(evicted).entries.get_mut(&evicted) {
-                entry.drop_answer();
-            }
+            entry.drop_answer();
         }
     }
 }
@@ -446,7 +447,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn commit(&self, token: &Token, settled: &Settled) -> Result<Fenced, LedgerError> {
-        let fenced = self.change(token, |entry, change| {
+        Ok(self.change(token, |entry, change| {
             let mut remembered = Remembered::new(settled, change.now);
             if matches!(
                 entry.state,
@@ -460,30 +461,20 @@ impl Ledger for MemoryLedger {
             entry.unpark(change.half, change.parked);
             entry.state = State::Settled(remembered);
             change.ledger.owed.update(entry, token.key());
-        });
-        if fenced == Fenced::Done
-            && let Some(answer) = &settled.answer
-        {
-            self.keep(token.key(), answer, Seconds::after(settled.keep_until));
-        }
-        Ok(fenced)
+        }))
     }
 
     async fn park(&self, token: &Token, parked: &Arc<Parked>) -> Result<Fenced, LedgerError> {
-        let fenced = self.change(token, |entry, change| {
+        Ok(self.change(token, |entry, change| {
             entry.unpark(change.half, change.parked);
             change.parked.insert((parked.next_attempt, change.half));
-            entry.state = State::Parked(Open::new(token.key(), parked));
-        });
-        // It may stay there for long; and it is the same answer each time that it is parked again.
-        if fenced == Fenced::Done
-            && parked.attempts == 0
-            && let Some(answer) = &parked.answer
-        {
-            let until = Seconds::after(self.clock.now() + KEPT_WHILE_PARKED);
-            self.keep(token.key(), answer, until);
-        }
-        Ok(fenced)
+            let mut open = Open::new(token.key(), parked);
+            // What had to go while somebody looked after it does not come back.
+            if parked.attempts > 0 && entry.answer_bytes().is_none() {
+                open.drop_answer();
+            }
+            entry.state = State::Parked(open);
+        }))
     }
 
     async fn release(&self, token: &Token, release: Release) -> Result<Fenced, LedgerError> {
@@ -519,7 +510,7 @@ impl Ledger for MemoryLedger {
         if settled.is_attended(now) {
             return Ok(Rerun::Busy);
         }
-        let kept = settled.has_answer();
+        let kept = settled.answer().is_some();
         let allowed = settled.may_be_owed() || delivered && !kept;
         if !allowed || !kept && entry.reruns >= most {
             return Ok(Rerun::Denied);
@@ -533,8 +524,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn deliver(&self, token: &Token, handed: &Handed) -> Result<Fenced, LedgerError> {
-        let mut keep_until = None;
-        let fenced = self.change(token, |entry, change| {
+        Ok(self.change(token, |entry, change| {
             if let State::Settled(settled) = &mut entry.state {
                 settled.end(handed.delivery, change.now);
                 if handed.answered {
@@ -543,17 +533,12 @@ impl Ledger for MemoryLedger {
                 if let Some(body) = handed.body {
                     settled.set_body(body);
                 }
-                if let Some(answer) = &handed.answer {
-                    settled.set_answer(Some(answer));
-                    keep_until = Some(settled.keep_until());
+                if handed.answer.is_some() {
+                    settled.set_answer(handed.answer.as_ref());
                 }
                 change.ledger.owed.update(entry, token.key());
             }
-        });
-        if let (Some(answer), Some(until)) = (&handed.answer, keep_until) {
-            self.keep(token.key(), answer, until);
-        }
-        Ok(fenced)
+        }))
     }
 
     async fn due(&self, most: usize, lease: Duration) -> Result<Vec<Due>, LedgerError> {

@@ -99,13 +99,9 @@ impl Remembered {
         settled.owed_until = self.owed_until.time();
         settled.delivery = self.delivery;
         settled.answered = self.answered;
-        settled.answer = self.more.as_deref().and_then(|more| more.answer.clone());
+        settled.answer = self.answer().cloned();
         settled.body = self.body();
         Arc::new(settled)
-    }
-
-    pub(super) const fn keep_until(&self) -> Seconds {
-        self.keep_until
     }
 
     /// What is known of the body of its request.
@@ -117,16 +113,14 @@ impl Remembered {
         }
     }
 
-    /// Whether an answer is kept.
-    pub(super) fn has_answer(&self) -> bool {
-        self.more
-            .as_deref()
-            .is_some_and(|more| more.answer.is_some())
+    /// The answer, if it is kept.
+    pub(super) fn answer(&self) -> Option<&KeptAnswer> {
+        self.more.as_deref()?.answer.as_ref()
     }
 
     /// Keeps an answer, or none.
     pub(super) fn set_answer(&mut self, answer: Option<&KeptAnswer>) {
-        if self.has_answer() || answer.is_some() {
+        if self.answer().is_some() || answer.is_some() {
             self.more.get_or_insert_default().answer = answer.cloned();
         }
     }

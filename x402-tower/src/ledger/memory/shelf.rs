@@ -1,12 +1,13 @@
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use super::entry::Half;
-use super::settled::Seconds;
 use crate::lock::lock;
 
 /// Which answers are kept, in the order in which they came, so that the oldest can go when there are too many bytes.
+///
+/// It says the same as the entries, because it is told within their locks. Only what it has just said to be gone may still be
+/// with its entry, until somebody has that lock.
 #[derive(Debug)]
 pub(super) struct Shelf {
     most_bytes: usize,
@@ -15,15 +16,16 @@ pub(super) struct Shelf {
 
 #[derive(Debug, Default)]
 struct Kept {
-    order: VecDeque<Place>,
+    places: BTreeMap<Half, Place>,
+    order: BTreeMap<u64, Half>,
+    next: u64,
     bytes: usize,
 }
 
 #[derive(Debug)]
 struct Place {
-    of: Half,
+    number: u64,
     bytes: usize,
-    until: Seconds,
 }
 
 impl Shelf {
@@ -34,37 +36,92 @@ impl Shelf {
         }
     }
 
-    /// Puts an answer down and says whose have to go for it.
-    pub(super) fn put(&self, of: Half, bytes: usize, until: Seconds, now: Duration) -> Vec<Half> {
+    /// The answer to a payment took so many bytes, and takes so many now. Says whose have to go for it.
+    pub(super) fn change(&self, of: Half, was: Option<usize>, is: Option<usize>) -> Vec<Half> {
+        match is {
+            // The same answer keeps its place.
+            _ if is == was => Vec::new(),
+            Some(bytes) => self.put(of, bytes),
+            None => {
+                lock(&self.kept).take(of);
+                Vec::new()
+            }
+        }
+    }
+
+    fn put(&self, of: Half, bytes: usize) -> Vec<Half> {
         let mut kept = lock(&self.kept);
-        kept.bytes += bytes;
-        kept.order.push_back(Place { of, bytes, until });
+        kept.take(of);
+        kept.put(of, bytes);
         let mut gone = Vec::new();
-        while let Some(oldest) = kept.order.front()
-            && (oldest.until.is_over(now) || kept.bytes > self.most_bytes)
+        while kept.bytes > self.most_bytes
+            && let Some((_, oldest)) = kept.order.first_key_value()
         {
-            let Some(place) = kept.order.pop_front() else {
-                break;
-            };
-            kept.bytes -= place.bytes;
-            gone.push(place.of);
+            let oldest = *oldest;
+            kept.take(oldest);
+            gone.push(oldest);
         }
         gone
+    }
+
+    /// Whether an answer to this payment is here.
+    pub(super) fn has(&self, of: Half) -> bool {
+        lock(&self.kept).places.contains_key(&of)
+    }
+}
+
+impl Kept {
+    fn put(&mut self, of: Half, bytes: usize) {
+        let number = self.next;
+        self.next += 1;
+        self.bytes += bytes;
+        self.places.insert(of, Place { number, bytes });
+        self.order.insert(number, of);
+    }
+
+    fn take(&mut self, of: Half) {
+        if let Some(place) = self.places.remove(&of) {
+            self.order.remove(&place.number);
+            self.bytes -= place.bytes;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::memory::entry::half;
+    use crate::scheme::Key;
+
+    fn payment(number: u8) -> Half {
+        half(&Key::from_bytes([number; 32]))
+    }
 
     #[test]
-    fn what_is_over_is_put_away_however_small_it_is() {
+    fn each_answer_counts_once_and_as_long_as_it_is_here() {
         let shelf = Shelf::new(1000);
-        for second in 0..10_000 {
-            let now = Duration::from_secs(second);
-            let until = Seconds::after(now + Duration::from_secs(60));
-            shelf.put(Half::NONE, 0, until, now);
+        let [one, other] = [1, 2].map(payment);
+        assert!(shelf.change(one, None, Some(600)).is_empty());
+        assert!(shelf.change(one, Some(600), Some(600)).is_empty());
+        assert!(shelf.change(one, Some(600), Some(700)).is_empty());
+        assert!(shelf.change(other, None, Some(300)).is_empty());
+        assert!(shelf.change(one, Some(700), None).is_empty());
+        assert!(shelf.change(one, None, Some(700)).is_empty());
+        assert_eq!(shelf.change(one, Some(700), Some(800)), [other]);
+        assert!(shelf.has(one) && !shelf.has(other));
+        assert_eq!(shelf.change(other, None, Some(1001)), [one, other]);
+        let kept = lock(&shelf.kept);
+        assert_eq!((kept.bytes, kept.places.len(), kept.order.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn what_keeps_its_place_is_as_old_as_it_is() {
+        let shelf = Shelf::new(300);
+        let [one, other, third, fourth] = [1, 2, 3, 4].map(payment);
+        for of in [one, other, third] {
+            shelf.change(of, None, Some(100));
         }
-        assert_eq!(lock(&shelf.kept).order.len(), 60);
+        shelf.change(one, Some(100), Some(100));
+        assert_eq!(shelf.change(fourth, None, Some(100)), [one]);
     }
 }
