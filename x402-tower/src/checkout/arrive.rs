@@ -240,7 +240,7 @@ fn asked(
         policy: Arc::clone(policy),
         // What a server has let through is a method.
         method: Method::from_bytes(head.method().as_bytes()).unwrap_or_default(),
-        target: head.target().into(),
+        target: head.own_target(),
         host: host.map(Into::into),
         head: is_dynamic.then(own).flatten(),
         named: is_dynamic.then(|| named(policy, head, host)),

@@ -8,7 +8,7 @@ use super::policy::{Policy, Pricing};
 use super::refusal::Refusal;
 use super::reply::{self, Reply};
 use crate::Digest;
-use crate::price::{Head, Prepared, Purpose, RequestHead, Terms};
+use crate::price::{Head, Prepared, Purpose, RequestHead, Target, Terms};
 use crate::proto::{Presented, Version};
 use crate::till::Origin;
 
@@ -18,7 +18,7 @@ pub(crate) struct Asked {
     pub(crate) policy: Arc<Policy>,
     pub(crate) method: Method,
     /// Path and query, as the client asked for them.
-    pub(crate) target: Box<str>,
+    pub(crate) target: Target,
     /// What the client says in `Host`, where that is trusted.
     pub(crate) host: Option<Box<str>>,
     /// For price functions.

@@ -68,11 +68,16 @@ pub(super) fn about_asking(headers: &HeaderMap) -> HeaderMap {
 
 /// The headers that belong to an answer and not to the connection or the client that it was given to.
 pub(super) fn end_to_end(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-    let says_more = headers.contains_key(header::CONNECTION);
+    let says_more = has_rare(headers, &header::CONNECTION);
     let is_left = move |name: &HeaderName| {
         NOT_KEPT.contains(name) || says_more && is_named_by_connection(headers, name)
     };
     headers.iter().filter(move |(name, _)| !is_left(name))
+}
+
+/// Whether there is a header that is hardly ever there: to look through the names costs less than to look it up.
+pub(super) fn has_rare(headers: &HeaderMap, rare: &HeaderName) -> bool {
+    headers.keys().any(|name| name == rare)
 }
 
 static NOT_KEPT: [HeaderName; 9] = [

@@ -4,9 +4,10 @@ use std::time::Duration;
 use http::{Method, Response, StatusCode, header, response};
 use http_body::Body;
 
+use super::ResponseBody;
 use super::body::{Copy, Watch};
 use super::capture::Captured;
-use super::{ResponseBody, dress};
+use super::dress::{self, has_rare};
 use crate::checkout::{AnswerHead, Bill, Handover, Paid, Policy, Reply, Sale, Seen, add_receipt};
 use crate::ledger::{Keeping, KeptAnswer, Receipt};
 use crate::proto::Version;
@@ -158,7 +159,7 @@ impl Goods {
         let is_whole = method != Method::HEAD;
         let is_safe = method.is_safe();
         // Who asks again may not be able to read it, and can have it made anew.
-        let is_encoded = is_safe && parts.headers.contains_key(header::CONTENT_ENCODING);
+        let is_encoded = is_safe && has_rare(&parts.headers, &header::CONTENT_ENCODING);
         Self {
             parts,
             version,

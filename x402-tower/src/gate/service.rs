@@ -102,8 +102,8 @@ impl<S> Gate<S> {
         has_telling: bool,
     ) -> Arrival {
         let uri = (self.original_uri)(request.extensions()).unwrap_or(request.uri());
-        let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        let head = Head::new(request.method().as_str(), target, request.headers())
+        let head = Head::new(request.method().as_str(), "/", request.headers())
+            .sharing(uri.path_and_query())
             .at(uri.authority().map(Authority::as_str))
             .by(request.version())
             .with_telling(has_telling)

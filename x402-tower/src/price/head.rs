@@ -1,7 +1,9 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
+use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri, Version, header, request};
 
 /// The head of a request, borrowed: all that is looked at before a payment is.
@@ -11,6 +13,8 @@ use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri, Version, hea
 pub struct Head<'a> {
     method: &'a str,
     target: &'a str,
+    /// The target, where it can be shared.
+    shared: Option<&'a PathAndQuery>,
     headers: &'a dyn Headers,
     authority: Option<&'a str>,
     version: Version,
@@ -24,6 +28,7 @@ impl<'a> Head<'a> {
         Self {
             method,
             target,
+            shared: None,
             headers,
             authority: None,
             version: Version::HTTP_11,
@@ -72,6 +77,19 @@ impl<'a> Head<'a> {
     pub const fn sold(mut self, is_sold: bool) -> Self {
         self.is_sold = is_sold;
         self
+    }
+
+    /// The same with a target that can be shared instead of copied.
+    pub(crate) fn sharing(mut self, target: Option<&'a PathAndQuery>) -> Self {
+        self.shared = target;
+        self.target = target.map_or("/", |target| target.as_str());
+        self
+    }
+
+    /// The target, to be kept.
+    pub(crate) fn own_target(&self) -> Target {
+        let shared = self.shared.cloned().map(Target::Shared);
+        shared.unwrap_or_else(|| Target::Copied(self.target.into()))
     }
 
     pub(crate) const fn is_sold(&self) -> bool {
@@ -169,6 +187,24 @@ impl fmt::Debug for Head<'_> {
     /// Shows no header: some are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Head({} {})", self.method, self.target)
+    }
+}
+
+/// Path and query of a request, kept.
+#[derive(Debug)]
+pub(crate) enum Target {
+    Shared(PathAndQuery),
+    Copied(Box<str>),
+}
+
+impl Deref for Target {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Shared(target) => target.as_str(),
+            Self::Copied(target) => target,
+        }
     }
 }
 

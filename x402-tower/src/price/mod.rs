@@ -11,6 +11,7 @@ mod terms;
 
 pub use self::accept::Accept;
 pub(crate) use self::frame::{Challenge, Why};
+pub(crate) use self::head::Target;
 pub use self::head::{Head, Headers, RequestHead};
 pub(crate) use self::list::PriceList;
 pub(crate) use self::quote::Kind as QuoteKind;

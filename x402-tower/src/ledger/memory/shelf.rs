@@ -3,6 +3,7 @@ use std::sync::Mutex;
 
 use super::entry::Half;
 use crate::lock::lock;
+use crate::spread::SpreadMap;
 
 /// Which answers are kept, in the order in which they came, so that the oldest can go when there are too many bytes.
 ///
@@ -16,7 +17,7 @@ pub(super) struct Shelf {
 
 #[derive(Debug, Default)]
 struct Kept {
-    places: BTreeMap<Half, Place>,
+    places: SpreadMap<Half, Place>,
     order: BTreeMap<u64, Half>,
     next: u64,
     bytes: usize,
