@@ -146,7 +146,7 @@ pub(crate) async fn ask(asked: Asked) -> Admission {
 }
 
 /// Headers that always tell one request from another with the same URL: credentials, and how much of it is wanted.
-pub(crate) static TELLING: [HeaderName; 3] = [header::AUTHORIZATION, header::RANGE, header::COOKIE];
+pub(crate) const TELLING: [HeaderName; 3] = [header::AUTHORIZATION, header::RANGE, header::COOKIE];
 
 /// Who asks for what, but for the payer: two requests are one if this is the same.
 fn request(policy: &Policy, head: &Head<'_>, host: Option<&str>) -> Hasher {
