@@ -152,11 +152,11 @@ pub(crate) fn wants_challenge(refusal: &Refusal) -> bool {
 
 /// Adds a receipt, in place of any that a service inside has got for what it has paid itself, in whichever version.
 pub(crate) fn add_receipt(headers: &mut HeaderMap, version: Version, receipt: &Receipt) {
-    for theirs in [PAYMENT_RESPONSE, X_PAYMENT_RESPONSE] {
-        // To look through the names costs less than to look one up that is hardly ever there.
-        if headers.keys().any(|name| *name == theirs) {
-            headers.remove(theirs);
-        }
+    // To look through the names costs less than to look two up that are hardly ever there.
+    let is_receipt = |name: &HeaderName| *name == PAYMENT_RESPONSE || *name == X_PAYMENT_RESPONSE;
+    if headers.keys().any(is_receipt) {
+        headers.remove(PAYMENT_RESPONSE);
+        headers.remove(X_PAYMENT_RESPONSE);
     }
     let (name, value) = match version {
         Version::V1 => (X_PAYMENT_RESPONSE, encode(&in_v1(receipt.message()))),
