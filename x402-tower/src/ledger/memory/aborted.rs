@@ -21,12 +21,10 @@ struct Count {
 }
 
 impl Aborted {
-    /// How many runs ended so.
-    pub(super) fn runs(&self, payment: Half, now: Duration) -> u8 {
-        match self.counts.get(&payment) {
-            Some(count) if !count.until.is_over(now) => count.runs,
-            _ => 0,
-        }
+    /// How many runs ended so, if any did.
+    pub(super) fn runs(&self, payment: Half, now: Duration) -> Option<u8> {
+        let count = self.counts.get(&payment)?;
+        (!count.until.is_over(now)).then_some(count.runs)
     }
 
     /// One more did. Counts are kept of `most` payments.
@@ -77,7 +75,7 @@ mod tests {
             aborted.add(payment(number), until, 4);
         }
         let runs = [1, 2, 3, 4, 5].map(|number| aborted.runs(payment(number), NOW));
-        assert_eq!(runs, [0, 1, 1, 1, 1]);
+        assert_eq!(runs, [None, Some(1), Some(1), Some(1), Some(1)]);
         assert_eq!(aborted.order.len(), aborted.counts.len());
     }
 
@@ -91,7 +89,7 @@ mod tests {
         let now = NOW + Duration::from_secs(1);
         assert_eq!(
             [1, 2].map(|number| aborted.runs(payment(number), now)),
-            [0, 1]
+            [None, Some(1)]
         );
         aborted.forget(now);
         assert_eq!(aborted.order, [payment(2)]);

@@ -396,7 +396,8 @@ impl Ledger for MemoryLedger {
             // It has expired, and nobody has swept it out yet.
             self.remove(shard, half);
         }
-        if shard.aborted.runs(half, now) >= claim.most_aborted {
+        let aborted = shard.aborted.runs(half, now);
+        if aborted.is_some_and(|runs| runs >= claim.most_aborted) {
             return Ok(Claimed::Exhausted);
         }
         self.reserve(shard, now)?;
