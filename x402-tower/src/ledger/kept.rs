@@ -123,6 +123,10 @@ impl Keeping {
 
     /// More of its body.
     pub(crate) fn push(&mut self, piece: &[u8]) {
+        if self.body_len() == 0 {
+            // Most bodies are one piece, whether or not they have said so.
+            self.1.reserve_exact(piece.len());
+        }
         self.1.extend_from_slice(piece);
     }
 

@@ -52,7 +52,6 @@ impl Shelf {
 
     fn put(&self, of: Half, bytes: usize) -> Vec<Half> {
         let mut kept = lock(&self.kept);
-        kept.take(of);
         kept.put(of, bytes);
         let mut gone = Vec::new();
         while kept.bytes > self.most_bytes
@@ -76,15 +75,21 @@ impl Kept {
         let number = self.next;
         self.next += 1;
         self.bytes += bytes;
-        self.places.insert(of, Place { number, bytes });
         self.order.insert(number, of);
+        if let Some(before) = self.places.insert(of, Place { number, bytes }) {
+            self.clear(&before);
+        }
     }
 
     fn take(&mut self, of: Half) {
         if let Some(place) = self.places.remove(&of) {
-            self.order.remove(&place.number);
-            self.bytes -= place.bytes;
+            self.clear(&place);
         }
+    }
+
+    fn clear(&mut self, place: &Place) {
+        self.order.remove(&place.number);
+        self.bytes -= place.bytes;
     }
 }
 
