@@ -360,9 +360,14 @@ impl Ledger for Spy {
         Ok(fenced)
     }
 
-    async fn due(&self, most: usize, lease: Duration) -> Result<Vec<Due>, LedgerError> {
+    async fn due(
+        &self,
+        seller: Option<&str>,
+        most: usize,
+        lease: Duration,
+    ) -> Result<Vec<Due>, LedgerError> {
         self.check().await?;
         self.trouble(Verb::Due)?;
-        self.0.ledger.due(most, lease).await
+        self.0.ledger.due(seller, most, lease).await
     }
 }

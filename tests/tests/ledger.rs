@@ -182,12 +182,12 @@ async fn what_is_to_be_given_back_takes_a_place_until_it_is_told() {
         lose(&ledger, &token).await;
     }
     clock.advance(MINUTE);
-    assert!(ledger.due(0, MINUTE).await.unwrap().is_empty());
+    assert!(ledger.due(None, 0, MINUTE).await.unwrap().is_empty());
     assert!(claim(&ledger, 100, &clock).await.unwrap_err());
     // The same payment would take another.
     assert!(claim(&ledger, 0, &clock).await.unwrap_err());
     for told in [60, 40] {
-        let due = ledger.due(60, MINUTE).await.unwrap();
+        let due = ledger.due(None, 60, MINUTE).await.unwrap();
         assert_eq!(due.len(), told);
         for due in due {
             let Due::Refund(settled) = due else {
@@ -217,7 +217,7 @@ async fn what_is_due_waits_for_nothing_else_for_ever() {
             lose(&ledger, &token).await;
         }
         clock.advance(MINUTE);
-        for due in ledger.due(10, MINUTE).await.unwrap() {
+        for due in ledger.due(None, 10, MINUTE).await.unwrap() {
             let Due::Attempt(token, parked) = due else {
                 refunds += 1;
                 continue;
@@ -376,7 +376,7 @@ async fn answers_of_what_has_expired_drive_no_others_out() {
         settle(&ledger, number, &clock, Some(900)).await;
         clock.advance(MINUTE);
         // Where payments are looked after, what has expired is found.
-        ledger.due(0, MINUTE).await.unwrap();
+        ledger.due(None, 0, MINUTE).await.unwrap();
         assert!(waits_with_answer(&ledger, 0).await, "{number}");
     }
 }
@@ -390,7 +390,7 @@ async fn an_answer_that_had_to_go_does_not_come_back() {
         .build();
     let token = begin(&ledger, 0, &clock).await;
     park(&ledger, &token, &clock, 0).await;
-    let due = ledger.due(1, MINUTE).await.unwrap();
+    let due = ledger.due(None, 1, MINUTE).await.unwrap();
     let [Due::Attempt(token, parked)] = &due[..] else {
         panic!("{due:?}")
     };
@@ -479,7 +479,7 @@ async fn nothing_is_remembered_for_ever() {
     assert_eq!(given_up.unwrap(), Fenced::Done);
     assert_eq!(ledger.len(), 3);
     clock.advance(MINUTE);
-    ledger.due(10, MINUTE).await.unwrap();
+    ledger.due(None, 10, MINUTE).await.unwrap();
     assert!(ledger.is_empty(), "{ledger:?}");
 }
 

@@ -49,9 +49,19 @@ pub(crate) struct Till {
 #[derive(Clone, Debug)]
 pub(crate) enum Origin {
     /// Scheme and authority, and perhaps a path that a proxy takes off; without a slash at its end.
-    Fixed(Box<str>),
+    Fixed(Arc<str>),
     /// What the client says in `Host`, behind this scheme. A client can say anything there.
     Host(&'static str),
+}
+
+impl Origin {
+    /// What sellers who share a ledger are told apart by. Those who are called by whatever a client says have no name.
+    pub(crate) const fn name(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Fixed(url) => Some(url),
+            Self::Host(_) => None,
+        }
+    }
 }
 
 /// Bounds that a client has no say in.

@@ -117,6 +117,7 @@ macro_rules! behaviours {
                 sell_once_to_whoever_asks_twice,
                 say_again_what_was_not_answered,
                 owe_nothing_for_another_shop,
+                leave_what_another_shop_has_parked,
             ];
             disconnect: [
                 while_the_payment_is_verified,

@@ -11,13 +11,14 @@ use http_body_util::{BodyExt as _, StreamBody};
 use tokio::task::JoinHandle;
 use x402_tower::facilitator::Endpoint;
 use x402_tower::ledger::ATTENDED_FOR;
-use x402_tower::local::Fault;
+use x402_tower::local::{Fault, LocalFacilitator};
 use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::buyer::{get, paying, request};
+use crate::shop::goods;
 use crate::{
-    Answer, App, BoxError, Buyer, Challenge, Connection, Handler, Kitchen, Shop, TestBody, Verb,
-    body, handler,
+    Answer, App, BoxError, Buyer, Challenge, Connection, Handler, Kitchen, Shop, ShopBuilder,
+    TestBody, Verb, body, handler,
 };
 
 /// An answer that begins and never ends.
@@ -425,4 +426,44 @@ pub async fn owe_nothing_for_another_shop<A: App>() {
     let answer = one.send(paying(get("/goods"), &payment)).await;
     assert_eq!(answer.text(), "the goods, run 2");
     one.assert_charges(2);
+}
+
+/// Nor is it looked after by another, who has another facilitator and another operator.
+pub async fn leave_what_another_shop_has_parked<A: App>() {
+    let open = |builder: ShopBuilder| {
+        builder
+            .seller(|seller| seller.wait_for_outcome(Duration::from_millis(1)))
+            .sell("/goods", |x402| x402.route("$0.01"), goods())
+            .open::<A>()
+    };
+    let one = open(Shop::builder()).await;
+    one.facilitator.on(Endpoint::Settle, [Fault::LoseRequest]);
+    let payment = one.pay(&one.buyer(1), "/goods").await;
+    let answer = one.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(answer.problem(), "settlement_unknown");
+    one.ledger.die();
+
+    let others = LocalFacilitator::with_clock(one.clock.clone());
+    let facilitator = others.clone();
+    let other = one.another().seller(|seller| {
+        let seller = seller.facilitator(facilitator);
+        seller.public_url("https://other.example")
+    });
+    let other = open(other).await;
+    let pause = Duration::from_secs(30);
+    for _ in 0..3 {
+        one.clock.sleeper_for(pause).await;
+        one.clock.advance(pause);
+    }
+    one.clock.sleeper_for(pause).await;
+    assert_eq!(others.calls().settle, 0);
+
+    // Its own server is started anew.
+    let again = open(one.another()).await;
+    one.clock.sleepers_for(pause, 2).await;
+    one.clock.advance(pause);
+    again.ledger.wait_for(Verb::Commit, 1).await;
+    again.told("settled", 1).await;
+    assert_eq!(other.events(), [""; 0]);
+    one.assert_charges(1);
 }

@@ -255,9 +255,14 @@ impl Ledger for Books {
         .await
     }
 
-    async fn due(&self, most: usize, lease: Duration) -> Result<Vec<Due>, LedgerError> {
+    async fn due(
+        &self,
+        seller: Option<&str>,
+        most: usize,
+        lease: Duration,
+    ) -> Result<Vec<Due>, LedgerError> {
         self.verb(async {
-            let due = self.ledger.due(most, lease).await?;
+            let due = self.ledger.due(seller, most, lease).await?;
             for due in &due {
                 if let Due::Attempt(token, _) = due {
                     self.history.wrote(self.life.server, token.key(), Verb::Due);

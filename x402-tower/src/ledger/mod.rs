@@ -128,8 +128,12 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// What somebody has to look after now; at most `most` of it, and each to one caller only. Attempts go
     /// first, and nothing waits for ever.
+    ///
+    /// It is what became of the settlements of one seller ([`Intent::seller`]). Another one has other facilitators, and
+    /// another operator.
     fn due(
         &self,
+        seller: Option<&str>,
         most: usize,
         lease: Duration,
     ) -> impl Future<Output = Result<Vec<Due>, LedgerError>> + Send;

@@ -95,6 +95,8 @@ pub struct Intent {
     pub most: Amount,
     /// Until which second since 1970 the payment can be settled; by the server's bounds where it does not say.
     pub valid_before: u64,
+    /// Whose payment it is, where sellers share a ledger: the URL of the seller, if that has one.
+    pub seller: Option<Arc<str>>,
 }
 
 impl Intent {
@@ -115,6 +117,7 @@ impl Intent {
             amount,
             most: amount,
             valid_before,
+            seller: None,
         }
     }
 

@@ -81,6 +81,7 @@ macro_rules! verbs {
 
 macro_rules! argument {
     ($($life:lifetime)? by $type:ty) => { &$($life)? $type };
+    ($($life:lifetime)? maybe $type:ty) => { Option<&$($life)? $type> };
     ($($life:lifetime)? plain $type:ty) => { $type };
 }
 
@@ -98,5 +99,5 @@ verbs! {
     give_up/give_up_boxed(token: by Token, unresolved: by Unresolved) -> Fenced;
     rerun/rerun_boxed(key: by Key, most: plain u8, delivered: plain bool) -> Rerun;
     deliver/deliver_boxed(token: by Token, handed: by Handed) -> Fenced;
-    due/due_boxed(most: plain usize, lease: plain Duration) -> Vec<Due>;
+    due/due_boxed(seller: maybe str, most: plain usize, lease: plain Duration) -> Vec<Due>;
 }

@@ -32,7 +32,7 @@ const MOST_PREPARED: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listing {
     /// What every URL of the server begins with, where that is known beforehand.
-    pub(crate) origin: Option<Box<str>>,
+    pub(crate) origin: Option<Arc<str>>,
     /// All but the URL.
     pub(crate) resource: ResourceInfo,
     pub(crate) extensions: Option<Object>,
@@ -48,7 +48,7 @@ pub(crate) struct Prepared {
     pub(crate) offers: Vec<PreparedOffer>,
     tail: Tail,
     /// What nearly all challenges begin with, where the server is always the same.
-    usual: Option<(Box<str>, Frame)>,
+    usual: Option<(Arc<str>, Frame)>,
 }
 
 /// One of the offers that are made.

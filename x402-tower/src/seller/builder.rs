@@ -146,6 +146,9 @@ impl<L: From<GateLayer>> Builder<L> {
 
     /// Where the server is, as its clients see it: scheme and host, and a path if a proxy takes one off. Needed, unless
     /// [`Builder::trust_host`] is said.
+    ///
+    /// Sellers who share a ledger are told apart by it, and each looks after its own payments. What is parked under an
+    /// old URL waits until somebody asks for it under that.
     pub fn public_url(mut self, url: impl AsRef<str>) -> Self {
         self.origin = Some(origin::parse(url.as_ref()));
         self

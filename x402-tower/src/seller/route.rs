@@ -306,10 +306,7 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
         self.check(budgets, &mut problems);
         let max_timeout_seconds = self.max_timeout.as_secs();
         let listing = Arc::new(Listing {
-            origin: match &self.till.origin {
-                Origin::Fixed(origin) => Some(origin.clone()),
-                Origin::Host(_) => None,
-            },
+            origin: self.till.origin.name().cloned(),
             resource: self.resource,
             extensions: (!self.extensions.is_empty()).then_some(self.extensions),
             flow: match self.settle {

@@ -66,6 +66,7 @@ impl Charge {
             valid_before,
         );
         intent.most = most;
+        intent.seller = policy.till.origin.name().cloned();
         let may_be_unconfirmed = may_be_believed(policy, &identified.asset, amount);
         let mut parked = Parked::new(intent, Duration::ZERO);
         parked.may_be_unconfirmed = may_be_unconfirmed;

@@ -45,7 +45,8 @@ async fn look_after(till: &Arc<Till>, places: &Arc<Semaphore>) -> bool {
         let places = free(places).await;
         let lease = longest_try(&till.limits) + LEASE_MARGIN;
         let until = till.now() + lease;
-        let due = match till.ledger.due(places.len(), lease).await {
+        let seller = till.origin.name().map(|name| &**name);
+        let due = match till.ledger.due(seller, places.len(), lease).await {
             Ok(due) => due,
             Err(error) => {
                 log::warning!("the ledger does not say what is due"; error = Chain(&error));

@@ -73,6 +73,7 @@ pub async fn acceptance<L: Ledger>(make: impl AsyncFn(Arc<dyn Clock>) -> L) {
         what_is_attended_does_not_expire,
         what_expires_undelivered_is_told,
         what_may_have_moved_money_goes_before_refunds,
+        each_seller_looks_after_their_own,
     );
 }
 
@@ -224,7 +225,7 @@ impl<L: Ledger> Books<L> {
     }
 
     async fn due(&self) -> Vec<Due> {
-        self.ledger.due(100, LEASE).await.unwrap()
+        self.ledger.due(None, 100, LEASE).await.unwrap()
     }
 
     async fn due_attempts(&self) -> Vec<(Token, Arc<Parked>)> {
@@ -508,7 +509,7 @@ async fn a_parked_payment_is_due_once_and_on_time<L: Ledger>(books: &Books<L>) {
     // Whoever looks after it dies, and it is due again.
     books.clock.advance(LEASE);
     for left in [1, 1, 0] {
-        let due = books.ledger.due(1, LEASE).await.unwrap();
+        let due = books.ledger.due(None, 1, LEASE).await.unwrap();
         assert_eq!(due.len(), left, "no more than was asked for");
     }
 }
@@ -969,7 +970,7 @@ async fn what_expires_undelivered_is_told<L: Ledger>(books: &Books<L>) {
     assert!(books.due().await.is_empty());
     books.clock.advance(HOUR * 2);
     for _ in 0..2 {
-        let due = books.ledger.due(1, LEASE).await.unwrap();
+        let due = books.ledger.due(None, 1, LEASE).await.unwrap();
         let [Due::Refund(settled)] = &due[..] else {
             panic!("one is to be refunded: {due:?}")
         };
@@ -1009,11 +1010,39 @@ async fn what_may_have_moved_money_goes_before_refunds<L: Ledger>(books: &Books<
     books.clock.advance(HOUR * 2);
     let mut due = Vec::new();
     while due.len() < 23 {
-        let next = books.ledger.due(1, LEASE).await.unwrap();
+        let next = books.ledger.due(None, 1, LEASE).await.unwrap();
         assert!(!next.is_empty(), "all of it is due: {due:?}");
         due.extend(next);
     }
     let is_attempt = |due: &Due| matches!(due, Due::Attempt(..));
     assert!(due[..3].iter().all(is_attempt), "{due:?}");
     assert!(!due[3..].iter().any(is_attempt), "{due:?}");
+}
+
+async fn each_seller_looks_after_their_own<L: Ledger>(books: &Books<L>) {
+    let sellers = [
+        None,
+        Some("https://one.example"),
+        Some("https://other.example"),
+    ];
+    for seller in sellers {
+        let mut intent = intent();
+        intent.seller = seller.map(Into::into);
+        let parked = Arc::new(Parked::new(intent, books.now()));
+        let token = books.begin_with(&payment(), &parked).await;
+        let done = books.ledger.park(&token, &parked).await.unwrap();
+        assert_eq!(done, Fenced::Done);
+        let token = books.begin_with(&payment(), &parked).await;
+        let done = books.ledger.commit(&token, &books.settled()).await.unwrap();
+        assert_eq!(done, Fenced::Done);
+        books.hand(&token, Delivery::Undelivered).await;
+    }
+    books.clock.advance(HOUR * 2);
+    for seller in sellers {
+        let due = books.ledger.due(seller, 100, LEASE).await.unwrap();
+        let [Due::Attempt(_, parked), Due::Refund(_)] = &due[..] else {
+            panic!("{seller:?} is to find out one thing and to give back another: {due:?}")
+        };
+        assert_eq!(parked.intent.seller.as_deref(), seller);
+    }
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::sellers::Seller;
 use super::settled::{Remembered, Seconds};
 use crate::Digest;
 use crate::ledger::{
@@ -59,6 +60,8 @@ pub(super) struct Entry {
     pub(super) fence: u64,
     pub(super) usable_until: Seconds,
     pub(super) reruns: u8,
+    /// Whose it is, from the beginning of its settlement on.
+    pub(super) seller: Seller,
     pub(super) state: State,
 }
 
@@ -125,6 +128,7 @@ impl Entry {
             fence,
             usable_until: Seconds::after(claim.usable_until),
             reruns: 0,
+            seller: Seller::default(),
             state: State::Claimed { until },
         }
     }

@@ -1,6 +1,7 @@
 mod aborted;
 mod entry;
 mod owed;
+mod sellers;
 mod settled;
 mod shelf;
 mod text;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use self::aborted::Aborted;
 use self::entry::{ABANDONED, Entry, Half, Open, State, half};
 use self::owed::Owed;
+use self::sellers::{Seller, Sellers};
 use self::settled::{Remembered, Seconds};
 use self::shelf::Shelf;
 use super::{
@@ -38,6 +40,7 @@ use crate::scheme::Key;
 pub struct MemoryLedger {
     shards: Box<[Mutex<Shard>]>,
     owed: Owed,
+    sellers: Sellers,
     shelf: Shelf,
     clock: Arc<dyn Clock>,
     entries: AtomicUsize,
@@ -54,7 +57,7 @@ struct Shard {
     /// What is parked, by the time of the next attempt.
     parked: BTreeSet<(Duration, Half)>,
     /// What expired undelivered, until somebody has been told. Each still takes the place of a payment.
-    refunds: VecDeque<Remembered>,
+    refunds: VecDeque<(Seller, Remembered)>,
     aborted: Aborted,
     swept: Duration,
 }
@@ -95,6 +98,7 @@ impl MemoryLedgerBuilder {
         MemoryLedger {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             owed: Owed::new(),
+            sellers: Sellers::default(),
             shelf: Shelf::new(self.most_answer_bytes),
             clock: self.clock,
             entries: AtomicUsize::new(0),
@@ -171,11 +175,11 @@ impl MemoryLedger {
     }
 
     /// An expired entry goes, and what is left of it is a refund if it owes one.
-    fn bury(&self, half: Half, entry: &mut Entry, refunds: &mut VecDeque<Remembered>) {
+    fn bury(&self, half: Half, entry: &mut Entry, refunds: &mut VecDeque<(Seller, Remembered)>) {
         self.owed.remove(entry.request(), half);
         self.shelf.change(half, entry.answer_bytes(), None);
         match entry.take_refund() {
-            Some(refund) => refunds.push_back(refund),
+            Some(refund) => refunds.push_back((entry.seller, refund)),
             None => self.free_place(),
         }
     }
@@ -280,18 +284,11 @@ impl MemoryLedger {
     }
 
     /// Takes what is parked and whose time has come, until there is so much.
-    fn take_attempts(
-        &self,
-        due: &mut Vec<Due>,
-        most: usize,
-        first: usize,
-        now: Duration,
-        lease: Duration,
-    ) {
-        for mut shard in self.shards_from(first) {
-            self.sweep(&mut shard, now, SWEEP_EVERY);
+    fn take_attempts(&self, due: &mut Vec<Due>, most: usize, round: &Round) {
+        for mut shard in self.shards_from(round.first) {
+            self.sweep(&mut shard, round.now, SWEEP_EVERY);
             while due.len() < most
-                && let Some(attempt) = self.next_attempt(&mut shard, now, lease)
+                && let Some(attempt) = self.next_attempt(&mut shard, round)
             {
                 due.push(attempt);
             }
@@ -299,10 +296,12 @@ impl MemoryLedger {
     }
 
     /// Takes what somebody has to be told of, until there is so much.
-    fn take_refunds(&self, due: &mut Vec<Due>, most: usize, first: usize) {
-        for mut shard in self.shards_from(first) {
+    fn take_refunds(&self, due: &mut Vec<Due>, most: usize, round: &Round) {
+        for mut shard in self.shards_from(round.first) {
+            let refunds = &mut shard.refunds;
             while due.len() < most
-                && let Some(refund) = shard.refunds.pop_front()
+                && let Some(next) = refunds.iter().position(|(whose, _)| *whose == round.seller)
+                && let Some((_, refund)) = refunds.remove(next)
             {
                 self.free_place();
                 due.push(Due::Refund(refund.settled()));
@@ -310,11 +309,9 @@ impl MemoryLedger {
         }
     }
 
-    fn next_attempt(&self, shard: &mut Shard, now: Duration, lease: Duration) -> Option<Due> {
-        while let Some((at, half)) = shard.parked.first().copied()
-            && at <= now
-        {
-            shard.parked.pop_first();
+    fn next_attempt(&self, shard: &mut Shard, round: &Round) -> Option<Due> {
+        while let Some((at, half)) = shard.next_due(round) {
+            shard.parked.remove(&(at, half));
             let Some(entry) = shard.entries.get_mut(&half) else {
                 continue;
             };
@@ -326,7 +323,7 @@ impl MemoryLedger {
             entry.fence = self.next_fence();
             let token = Token::new(open.key(half), entry.fence);
             entry.state = State::Settling {
-                until: Seconds::after(now + lease),
+                until: Seconds::after(round.now + round.lease),
                 open,
                 attended: ABANDONED,
             };
@@ -344,6 +341,27 @@ impl MemoryLedger {
             entry.drop_answer();
         }
     }
+}
+
+impl Shard {
+    /// What is parked by a seller for the longest time and is due.
+    fn next_due(&self, round: &Round) -> Option<(Duration, Half)> {
+        let is_theirs = |half: &Half| {
+            let entry = self.entries.get(half);
+            entry.is_none_or(|entry| entry.seller == round.seller)
+        };
+        let due = self.parked.iter().take_while(|(at, _)| *at <= round.now);
+        due.copied().find(|(_, half)| is_theirs(half))
+    }
+}
+
+/// Somebody asks what is due.
+struct Round {
+    seller: Seller,
+    /// The shard that is asked first.
+    first: usize,
+    now: Duration,
+    lease: Duration,
 }
 
 /// What changing an entry may touch beside.
@@ -418,6 +436,8 @@ impl Ledger for MemoryLedger {
             // A claim whose lease has ended may be somebody else's idea of free already.
             lost = !entry.is_claimed(change.now);
             if !lost {
+                let seller = parked.intent.seller.as_deref();
+                entry.seller = change.ledger.sellers.number(seller);
                 entry.state = State::Settling {
                     until: Seconds::after(change.now + lease),
                     open: Open::new(token.key(), parked),
@@ -542,15 +562,24 @@ impl Ledger for MemoryLedger {
         }))
     }
 
-    async fn due(&self, most: usize, lease: Duration) -> Result<Vec<Due>, LedgerError> {
-        let now = self.clock.now();
+    async fn due(
+        &self,
+        seller: Option<&str>,
+        most: usize,
+        lease: Duration,
+    ) -> Result<Vec<Due>, LedgerError> {
+        let round = Round {
+            seller: self.sellers.number(seller),
+            // Each shard is the first one once, so that none waits for ever for those that have much to do.
+            first: self.next_due.fetch_add(1, Ordering::Relaxed) % SHARDS,
+            now: self.clock.now(),
+            lease,
+        };
         let mut due = Vec::new();
-        // Each shard is the first one once, so that none waits for ever for those that have much to do.
-        let first = self.next_due.fetch_add(1, Ordering::Relaxed) % SHARDS;
         // Money that has moved can wait for money that may be moving, but not for ever either.
-        self.take_attempts(&mut due, most - most / 4, first, now, lease);
-        self.take_refunds(&mut due, most, first);
-        self.take_attempts(&mut due, most, first, now, lease);
+        self.take_attempts(&mut due, most - most / 4, &round);
+        self.take_refunds(&mut due, most, &round);
+        self.take_attempts(&mut due, most, &round);
         Ok(due)
     }
 }
@@ -658,7 +687,7 @@ mod tests {
         clock.advance(MINUTE);
         let handed = Handed::new(Delivery::Undelivered);
         let _ = ledger.deliver(&tokens[4], &handed).await.unwrap();
-        ledger.due(10, MINUTE).await.unwrap();
+        ledger.due(None, 10, MINUTE).await.unwrap();
         assert!(ledger.owed.is_empty());
     }
 
@@ -671,7 +700,7 @@ mod tests {
         let parked = Arc::new(Parked::new(intent(), NOW));
         let _ = ledger.park(&token, &parked).await.unwrap();
         // Whoever looks after it takes too long.
-        let due = ledger.due(1, MINUTE).await.unwrap();
+        let due = ledger.due(None, 1, MINUTE).await.unwrap();
         let [Due::Attempt(token, _)] = &due[..] else {
             panic!("it is due")
         };
@@ -684,9 +713,9 @@ mod tests {
             let _ = ledger.park(token, &parked).await.unwrap();
         }
         clock.advance(MINUTE);
-        assert!(ledger.due(1, MINUTE).await.unwrap().is_empty());
+        assert!(ledger.due(None, 1, MINUTE).await.unwrap().is_empty());
         clock.advance(MINUTE);
-        assert_eq!(ledger.due(1, MINUTE).await.unwrap().len(), 1);
+        assert_eq!(ledger.due(None, 1, MINUTE).await.unwrap().len(), 1);
     }
 
     #[tokio::test]
