@@ -175,6 +175,7 @@ pub async fn are_given_up_though_nobody_knows_their_scheme<A: App>() {
         .await;
     let over = shop.clock.now() + Duration::from_secs(300 + 600);
     park(&shop, 1).await;
+    shop.clock.sleeper_for(Duration::from_millis(1500)).await;
     shop.ledger.die();
     let again = shop
         .another()
