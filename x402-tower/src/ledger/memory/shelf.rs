@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use super::entry::Half;
@@ -18,7 +18,8 @@ pub(super) struct Shelf {
 #[derive(Debug, Default)]
 struct Kept {
     places: SpreadMap<Half, Place>,
-    order: BTreeMap<u64, Half>,
+    /// The oldest first, and among them some that are not taken any more.
+    order: VecDeque<(u64, Half)>,
     next: u64,
     bytes: usize,
 }
@@ -55,11 +56,12 @@ impl Shelf {
         kept.put(of, bytes);
         let mut gone = Vec::new();
         while kept.bytes > self.most_bytes
-            && let Some((_, oldest)) = kept.order.first_key_value()
+            && let Some((number, oldest)) = kept.order.pop_front()
         {
-            let oldest = *oldest;
-            kept.take(oldest);
-            gone.push(oldest);
+            if kept.is_taken(number, oldest) {
+                kept.take(oldest);
+                gone.push(oldest);
+            }
         }
         gone
     }
@@ -75,23 +77,32 @@ impl Kept {
         let number = self.next;
         self.next += 1;
         self.bytes += bytes;
-        self.order.insert(number, of);
+        self.order.push_back((number, of));
         if let Some(before) = self.places.insert(of, Place { number, bytes }) {
-            self.clear(&before);
+            self.bytes -= before.bytes;
+        }
+        // Rarely: as many have to come again until the next time.
+        if self.order.len() > self.places.len() * 2 + SOME {
+            let mut order = std::mem::take(&mut self.order);
+            order.retain(|(number, of)| self.is_taken(*number, *of));
+            self.order = order;
         }
     }
 
     fn take(&mut self, of: Half) {
         if let Some(place) = self.places.remove(&of) {
-            self.clear(&place);
+            self.bytes -= place.bytes;
         }
     }
 
-    fn clear(&mut self, place: &Place) {
-        self.order.remove(&place.number);
-        self.bytes -= place.bytes;
+    fn is_taken(&self, number: u64, of: Half) -> bool {
+        let place = self.places.get(&of);
+        place.is_some_and(|place| place.number == number)
     }
 }
+
+/// So many old places do not matter.
+const SOME: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -118,6 +129,20 @@ mod tests {
         assert_eq!(shelf.change(other, None, Some(1001)), [one, other]);
         let kept = lock(&shelf.kept);
         assert_eq!((kept.bytes, kept.places.len(), kept.order.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn old_places_are_few() {
+        let shelf = Shelf::new(1000);
+        shelf.change(payment(0), None, Some(1));
+        for number in 1..=200 {
+            for bytes in [1, 2] {
+                shelf.change(payment(number), None, Some(bytes));
+            }
+            shelf.change(payment(number), Some(2), None);
+            assert!(lock(&shelf.kept).order.len() <= 2 * 2 + SOME);
+        }
+        assert_eq!(lock(&shelf.kept).bytes, 1);
     }
 
     #[test]
