@@ -166,6 +166,7 @@ impl<L: From<GateLayer>> Builder<L> {
     ///
     /// ```
     /// use x402_tower::X402;
+    /// use x402_tower::local::LocalFacilitator;
     /// use x402_tower::money::{Address, Asset, Network, Transfer};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -174,6 +175,7 @@ impl<L: From<GateLayer>> Builder<L> {
     /// let token = Address::parse(&home, "0x5FbDB2315678afecb367f032d93F642f64180aa3")?;
     /// let token = Asset::new(home.clone(), "TEA", token, 6, Transfer::Eip3009);
     /// let x402 = X402::local()
+    ///     .facilitator(LocalFacilitator::new()) // or whoever settles there
     ///     .network("home", home)
     ///     .token(token.with_eip712("Tea", "1")) // as its contract has them
     ///     .pay_to("home", "0x209693Bc6afc0C5328bA36FaF03C514EF312287C")

@@ -38,7 +38,7 @@ impl<L: From<GateLayer>> Builder<L> {
     /// # async fn main() {
     /// let error = X402::local()
     ///     .from_variables([
-    ///         ("X402_PAY_TO", "base=0x209693Bc6afc0C5328bA36FaF03C514EF312287C, nowhere=0x1"),
+    ///         ("X402_PAY_TO", "base-sepolia=0x209693Bc6afc0C5328bA36FaF03C514EF312287C, nowhere=0x1"),
     ///         ("X402_PUBLIC_URL", "api.example.com"),
     ///     ])
     ///     .build()
