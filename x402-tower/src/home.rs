@@ -5,8 +5,6 @@ use std::task::{Context, Poll, Waker};
 use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 
-use crate::panics;
-
 /// The runtime that outlives requests, connections and workers.
 ///
 /// Whatever must not be lost runs here. An actix worker's runtime ends with its worker, and takes along every task that
@@ -63,9 +61,7 @@ impl Home {
     pub(crate) fn finish(&self, future: impl Future<Output = ()> + Send + 'static) {
         let mut future = Box::pin(future);
         let mut cx = Context::from_waker(Waker::noop());
-        // As a task it would panic for itself. In a drop that comes of a panic it would end the process.
-        let polled = panics::caught("the ledger", || self.poll(future.as_mut(), &mut cx));
-        if polled.is_some_and(|polled| polled.is_pending()) {
+        if self.poll(future.as_mut(), &mut cx).is_pending() {
             spawn(&self.0, future);
         }
     }

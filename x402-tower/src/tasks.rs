@@ -17,12 +17,12 @@ pub(crate) struct Task(Arc<Tasks>);
 
 impl Tasks {
     pub(crate) fn begin(self: &Arc<Self>) -> Task {
-        self.running.fetch_add(1, Ordering::Relaxed);
+        self.running.fetch_add(1, Ordering::SeqCst);
         Task(Arc::clone(self))
     }
 
     pub(crate) fn running(&self) -> usize {
-        self.running.load(Ordering::Acquire)
+        self.running.load(Ordering::SeqCst)
     }
 
     /// Waits until nothing is running.
@@ -37,26 +37,26 @@ impl Tasks {
     }
 
     pub(crate) fn parked(&self) {
-        self.parked.fetch_add(1, Ordering::Relaxed);
+        self.parked.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(crate) fn unparked(&self) {
         // What another process has parked may be looked after here.
         let _ = self
             .parked
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |parked| {
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |parked| {
                 parked.checked_sub(1)
             });
     }
 
     pub(crate) fn how_many_parked(&self) -> usize {
-        self.parked.load(Ordering::Relaxed)
+        self.parked.load(Ordering::SeqCst)
     }
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
-        if self.0.running.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.0.running.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.0.idle.notify_waiters();
         }
     }

@@ -23,29 +23,27 @@ pub(crate) enum LastWord {
 }
 
 impl LastWord {
-    /// Says it, and says whether it counts. A ledger that does not hear it is told again, while nobody waits for that.
-    pub(crate) async fn say(self, till: &Arc<Till>, token: Token) -> bool {
+    /// Says it, and says whether it counts, if that is known. A ledger that does not hear it is told again, while nobody
+    /// waits for that.
+    pub(crate) async fn say(self, till: &Arc<Till>, token: Token) -> Option<Fenced> {
         // What has arrived is attended to until the ledger knows: before that it would seem owed.
         if !self.has_arrived() {
             till.attendance.end(&token);
         }
         let told = self.tell(till, &token).await;
-        let counts = matches!(told, Ok(Fenced::Done));
+        let heard = told.as_ref().ok().copied();
+        if heard != Some(Fenced::Lost) {
+            self.pass_on(till);
+        }
         match told {
-            Ok(_) => {
-                till.attendance.end(&token);
-                if counts {
-                    self.pass_on(till);
-                }
-            }
+            Ok(_) => till.attendance.end(&token),
             Err(error) => {
                 log::warning!("the ledger has not heard how it ended with a payment; telling it again"; error = Chain(&error), key = token.key());
-                self.pass_on(till);
                 self.say_later(till, token);
             }
         }
         till.flights.wake(token.key());
-        counts
+        heard
     }
 
     fn say_later(self, till: &Arc<Till>, token: Token) {
@@ -65,8 +63,7 @@ impl LastWord {
     async fn is_heard(&self, till: &Till, token: &Token) -> bool {
         let mut pauses = Pauses::default();
         while pauses.pass(&*till.clock).await {
-            let told = panics::caught_in("the ledger", self.tell(till, token));
-            if let Some(Ok(_)) = told.await {
+            if self.tell(till, token).await.is_ok() {
                 return true;
             }
         }
@@ -76,12 +73,17 @@ impl LastWord {
     /// If somebody else has the payment by now, they have the last word.
     async fn tell(&self, till: &Till, token: &Token) -> Result<Fenced, LedgerError> {
         let ledger = &till.ledger;
-        match self {
-            Self::Release(how) => ledger.release(token, *how).await,
-            Self::Deliver(handed) => ledger.deliver(token, handed).await,
-            Self::Park(parked) => ledger.park(token, parked).await,
-            Self::GiveUp(unresolved) => ledger.give_up(token, unresolved).await,
-        }
+        let telling = async {
+            match self {
+                Self::Release(how) => ledger.release(token, *how).await,
+                Self::Deliver(handed) => ledger.deliver(token, handed).await,
+                Self::Park(parked) => ledger.park(token, parked).await,
+                Self::GiveUp(unresolved) => ledger.give_up(token, unresolved).await,
+            }
+        };
+        // In a drop that comes of a panic, another one would end the process.
+        let told = panics::caught_in("the ledger", telling).await;
+        told.unwrap_or_else(|| Err(LedgerError::unavailable("it has panicked")))
     }
 
     /// Tells the operator as well, if it is for them.

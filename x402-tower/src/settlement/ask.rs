@@ -197,6 +197,9 @@ impl Attempt {
     }
 }
 
+/// How much longer somebody has a settlement than it can take.
+pub(super) const LEASE_MARGIN: Duration = Duration::from_secs(30);
+
 /// How long it takes at the most to ask once: to settle, verify, settle again, and look at the chain.
 pub(super) fn longest_try(limits: &Limits) -> Duration {
     (limits.settle + limits.verify) * 2

@@ -86,8 +86,12 @@ impl Attempt {
                 tell_settled(till, self.intent(), receipt);
                 handover
             }
-            // The handover ends here, and with it what this process attends to.
-            Ok(Fenced::Lost) => return None,
+            // The handover ends here, and with it what this process attends to. Whoever has the payment may never find out
+            // what is known here.
+            Ok(Fenced::Lost) => {
+                log::error!("a payment was settled when somebody else had taken it over"; transaction = receipt.transaction(), key = token.key());
+                return None;
+            }
             Err(error) => {
                 log::error!("a settled payment could not be written down; trying again"; error = Chain(&error), key = token.key());
                 let parked = Arc::clone(&self.job.parked);
@@ -112,11 +116,9 @@ impl Attempt {
         settled
     }
 
-    /// It is certain that no money has moved. Says whether the ledger knows it.
-    pub(super) async fn release(mut self) -> bool {
-        let Some(token) = self.token.take() else {
-            return false;
-        };
+    /// It is certain that no money has moved. Says whether that counts, if the ledger has heard it.
+    pub(super) async fn release(mut self) -> Option<Fenced> {
+        let token = self.token.take()?;
         LastWord::Release(Release::Answered)
             .say(&self.till, token)
             .await
@@ -167,9 +169,11 @@ pub(super) fn put_off(till: &Till, parked: &Parked, tries: u32) -> Parked {
 }
 
 pub(super) async fn park(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
-    LastWord::Park(parked).say(till, token).await;
-    till.tasks.parked();
-    till.reconcile.notify_one();
+    // What somebody else has by now is not this process's to look after.
+    if LastWord::Park(parked).say(till, token).await != Some(Fenced::Lost) {
+        till.tasks.parked();
+        till.reconcile.notify_one();
+    }
 }
 
 pub(super) async fn give_up(till: &Arc<Till>, token: Token, parked: &Parked) {

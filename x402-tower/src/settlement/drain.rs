@@ -24,9 +24,13 @@ impl Drained {
 /// Takes no more payments, and waits for those that are on their way.
 pub(crate) async fn drain(till: &Till, within: Duration) -> Drained {
     till.flights.close();
-    let report = || Drained {
-        running: till.tasks.running().max(till.flights.in_flight()),
-        parked: till.tasks.how_many_parked(),
+    let report = || {
+        // Before and after, since what is parked may be looked after just now, or parked again.
+        let parked = till.tasks.how_many_parked();
+        Drained {
+            running: till.tasks.running().max(till.flights.in_flight()),
+            parked: till.tasks.how_many_parked().max(parked),
+        }
     };
     let done = async {
         loop {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::ask::{Found, longest_try};
+use super::ask::{Found, LEASE_MARGIN, longest_try};
 use super::attempt::{Attempt, give_up, park, put_off};
 use super::charge::Job;
 use crate::clock::timeout;
@@ -42,19 +42,19 @@ pub(crate) fn start(till: &Arc<Till>) {
 async fn look_after(till: &Arc<Till>, places: &Arc<Semaphore>) -> bool {
     loop {
         // No more is asked for than can be begun: what waits loses its lease, and is nobody's meanwhile.
-        let places = free(places).await;
+        let free = free(places).await;
         let lease = longest_try(&till.limits) + LEASE_MARGIN;
         let until = till.now() + lease;
         let seller = till.origin.name().map(|name| &**name);
-        let due = match till.ledger.due(seller, places.len(), lease).await {
+        let due = match till.ledger.due(seller, free.len(), lease).await {
             Ok(due) => due,
             Err(error) => {
                 log::warning!("the ledger does not say what is due"; error = Chain(&error));
                 return true;
             }
         };
-        let is_all = due.len() < places.len();
-        for (due, place) in due.into_iter().zip(places) {
+        let is_all = due.len() < free.len();
+        for (due, place) in due.into_iter().zip(free) {
             match due {
                 Due::Attempt(token, parked) => begin(till, token, parked, until, place),
                 Due::Refund(settled) => tell_refund(till, &settled),
@@ -82,8 +82,9 @@ fn begin(
     until: Duration,
     place: OwnedSemaphorePermit,
 ) {
-    till.tasks.unparked();
+    // In this order, so that whoever drains sees it as one of both.
     let (till, task) = (Arc::clone(till), till.tasks.begin());
+    till.tasks.unparked();
     let home = till.home.clone();
     home.spawn(async move {
         attempt(&till, token, parked, until).await;
@@ -102,9 +103,10 @@ async fn attempt(till: &Arc<Till>, token: Token, parked: Arc<Parked>, until: Dur
     let Some(scheme) = scheme(till, &parked.intent) else {
         log::error!("a parked payment is of a scheme that is not known any more"; scheme = parked.intent.scheme);
         // Another server of this seller may know it, and in the end somebody has to look.
-        return match is_over(till, &parked.intent) {
-            true => give_up(till, token, &parked).await,
-            false => park(till, token, Arc::new(put_off(till, &parked, tries))).await,
+        return if is_over(till, &parked.intent) {
+            give_up(till, token, &parked).await;
+        } else {
+            park(till, token, Arc::new(put_off(till, &parked, tries))).await;
         };
     };
     let open = parked
@@ -117,11 +119,11 @@ async fn attempt(till: &Arc<Till>, token: Token, parked: Arc<Parked>, until: Dur
         parked,
     };
     let mut attempt = Attempt::resume(Arc::clone(till), token, until, job, open, tries);
-    let found = match attempt.is_ours() {
-        // Whoever panics has said nothing.
-        true => panics::caught_in("whoever knows of settlements", attempt.ask()).await,
-        false => None,
-    };
+    if !attempt.is_ours() {
+        return attempt.park().await;
+    }
+    // Whoever panics has said nothing.
+    let found = panics::caught_in("whoever knows of settlements", attempt.ask()).await;
     match found.unwrap_or(Found::Nothing) {
         Found::Settled(receipt) => {
             // Nobody waits for it: whoever asks next gets it.
@@ -154,7 +156,6 @@ fn scheme(till: &Till, intent: &Intent) -> Option<Arc<dyn Scheme>> {
 
 /// How many payments are looked after at the same time.
 const AT_ONCE: usize = 8;
-const LEASE_MARGIN: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(30);
 /// Unlike the pauses of settlements in their requests, so that tests can tell who sleeps.
 const BUSY: Duration = Duration::from_millis(1500);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::ask::Found;
+use super::ask::{Found, LEASE_MARGIN, longest_try};
 use super::attempt::Attempt;
 use super::charge::{Answered, Charge};
 use crate::checkout::{
@@ -237,25 +237,27 @@ async fn begin(till: &Arc<Till>, charge: Charge) -> Result<Attempt, Refusal> {
 /// The money has not moved. Whoever is told so pays again, so the ledger has to know it: before that, whoever takes the
 /// settlement over if this process dies goes on with it.
 async fn refuse(attempt: Attempt, reason: Reason) -> Refusal {
-    let intent = attempt.intent();
-    attempt.till.tell(&Event::SettlementRefused {
-        intent,
-        reason: &reason,
-    });
-    let refused = failed_receipt(intent, reason.as_str(), None);
-    let unknown = open_receipt(intent, None);
-    if attempt.release().await {
-        Refusal::SettlementRefused(reason, refused)
+    let (till, parked) = (Arc::clone(&attempt.till), Arc::clone(&attempt.job.parked));
+    let intent = &parked.intent;
+    let heard = attempt.release().await;
+    if heard != Some(Fenced::Lost) {
+        till.tell(&Event::SettlementRefused {
+            intent,
+            reason: &reason,
+        });
+    }
+    if heard == Some(Fenced::Done) {
+        let receipt = failed_receipt(intent, reason.as_str(), None);
+        Refusal::SettlementRefused(reason, receipt)
     } else {
-        Refusal::Parked(unknown)
+        Refusal::Parked(open_receipt(intent, None))
     }
 }
 
 /// For how long a settlement is this request's.
 fn lease(limits: &Limits) -> Duration {
-    limits.outcome + limits.settle * 2 + LEASE_MARGIN
+    limits.outcome + longest_try(limits) + LEASE_MARGIN
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
-const LEASE_MARGIN: Duration = Duration::from_secs(30);

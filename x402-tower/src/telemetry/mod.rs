@@ -52,7 +52,8 @@ impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observer for F {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A payment has moved money, and that is written down.
+    /// A payment has moved money, and that is written down, unless the ledger was not to be reached for a quarter of an
+    /// hour. Then it can come twice.
     #[non_exhaustive]
     Settled {
         /// The payment.

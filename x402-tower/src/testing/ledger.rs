@@ -73,6 +73,7 @@ pub async fn acceptance<L: Ledger>(make: impl AsyncFn(Arc<dyn Clock>) -> L) {
         what_is_attended_does_not_expire,
         what_expires_undelivered_is_told,
         what_may_have_moved_money_goes_before_refunds,
+        refunds_do_not_wait_for_ever,
         each_seller_looks_after_their_own,
     );
 }
@@ -1017,6 +1018,25 @@ async fn what_may_have_moved_money_goes_before_refunds<L: Ledger>(books: &Books<
     let is_attempt = |due: &Due| matches!(due, Due::Attempt(..));
     assert!(due[..3].iter().all(is_attempt), "{due:?}");
     assert!(!due[3..].iter().any(is_attempt), "{due:?}");
+}
+
+async fn refunds_do_not_wait_for_ever<L: Ledger>(books: &Books<L>) {
+    let token = books.settle(&payment(), books.settled()).await;
+    books.hand(&token, Delivery::Undelivered).await;
+    books.park(&payment(), HOUR).await;
+    books.clock.advance(HOUR * 2);
+    for _ in 0..100 {
+        match &books.ledger.due(None, 1, LEASE).await.unwrap()[..] {
+            // Whoever looks after it finds nothing, and it is due again at once.
+            [Due::Attempt(token, parked)] => {
+                let done = books.ledger.park(token, parked).await.unwrap();
+                assert_eq!(done, Fenced::Done);
+            }
+            [Due::Refund(_)] => return,
+            other => panic!("both are due: {other:?}"),
+        }
+    }
+    panic!("nobody is told of the refund");
 }
 
 async fn each_seller_looks_after_their_own<L: Ledger>(books: &Books<L>) {

@@ -568,16 +568,23 @@ impl Ledger for MemoryLedger {
         most: usize,
         lease: Duration,
     ) -> Result<Vec<Due>, LedgerError> {
+        let number = self.next_due.fetch_add(1, Ordering::Relaxed);
         let round = Round {
             seller: self.sellers.number(seller),
             // Each shard is the first one once, so that none waits for ever for those that have much to do.
-            first: self.next_due.fetch_add(1, Ordering::Relaxed) % SHARDS,
+            first: number % SHARDS,
             now: self.clock.now(),
             lease,
         };
         let mut due = Vec::new();
-        // Money that has moved can wait for money that may be moving, but not for ever either.
-        self.take_attempts(&mut due, most - most / 4, &round);
+        // Money that has moved can wait for money that may be moving, but not for ever either: it has a quarter of each round,
+        // or of all the rounds if they are too short for that.
+        let share = if most < 4 && number % 4 == 3 {
+            most
+        } else {
+            most / 4
+        };
+        self.take_attempts(&mut due, most - share, &round);
         self.take_refunds(&mut due, most, &round);
         self.take_attempts(&mut due, most, &round);
         Ok(due)
