@@ -63,8 +63,8 @@ impl Hasher {
     /// Takes in a part behind its length, so that no two lists of parts run together.
     pub(crate) fn part(&mut self, bytes: &[u8]) {
         let mut length = bytes.len();
-        if length < 0x80 && length < BLOCK - self.filled {
-            // As most are.
+        if length < BLOCK - self.filled {
+            // As most are; and that its length is one byte goes without saying.
             let (said, rest) = self.block[self.filled..].split_at_mut(1);
             said[0] = length as u8;
             rest[..length].copy_from_slice(bytes);

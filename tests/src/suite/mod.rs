@@ -182,6 +182,7 @@ macro_rules! behaviours {
                 of_an_observer_cost_nothing,
                 of_a_facilitator_are_in_nobody_elses_way,
                 of_a_ledger_pass,
+                of_a_ledger_that_is_told_the_end_are_not_the_end,
             ];
             parked: [
                 are_in_nobodys_way_if_they_hang,

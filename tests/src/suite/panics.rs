@@ -141,3 +141,27 @@ pub async fn of_a_ledger_pass<A: App>() {
     }
     assert_eq!(shop.ledger.count(Verb::Commit), 3);
 }
+
+/// A ledger may break when it is told for the first time how a payment ended. It is told again, and nobody attends to the
+/// payment for ever.
+pub async fn of_a_ledger_that_is_told_the_end_are_not_the_end<A: App>() {
+    let shop = Shop::simple::<A>().await;
+    let buyer = shop.buyer(1);
+    shop.ledger.panic(Verb::Delivered);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let served = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(served.status, StatusCode::OK);
+    let soon = Duration::from_secs(1);
+    shop.clock.sleeper_for(soon).await;
+    shop.clock.advance(soon);
+    shop.ledger.wait_for(Verb::Delivered, 1).await;
+    let beat = Duration::from_millis(1300);
+    let mut attended = Vec::new();
+    for _ in 0..4 {
+        shop.clock.advance(beat);
+        shop.clock.sleeper_for(beat).await;
+        attended.push(shop.ledger.count(Verb::Attend));
+    }
+    assert_eq!(attended[2], attended[3]);
+    assert!(shop.x402.drain(Duration::from_secs(5)).await.is_clean());
+}

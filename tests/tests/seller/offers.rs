@@ -111,6 +111,23 @@ async fn an_option_says_as_much_as_the_seller_cares_to() {
     assert_eq!(offers[1]["maxTimeoutSeconds"], 200);
 }
 
+/// An option can name a network that the seller has not.
+#[tokio::test]
+async fn play_money_is_none_where_money_is_real() {
+    let real = || Accept::new("$0.01").network("base").pay_to(OTHER);
+    let local = X402::local().build().unwrap();
+    let error = local.route(real()).build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "play money is none on eip155:8453: say `.facilitator(…)`"
+    );
+    let error = local.route("$0.01").or(real()).build().unwrap_err();
+    assert!(error.to_string().contains("play money"), "{error}");
+    // Who says it means it.
+    let meant = X402::local().facilitator(LocalFacilitator::new());
+    assert!(meant.build().unwrap().route(real()).build().is_ok());
+}
+
 /// Play money is taken where nothing else is said. Beside real money it would be a way to pay nothing.
 #[tokio::test]
 async fn a_seller_of_ones_own_is_paid_where_one_says() {

@@ -164,6 +164,7 @@ impl Sale {
     /// The answer if the handler has not got so far by then. Nothing is charged.
     pub(crate) fn lapsed(self) -> Reply {
         log::warning!("a handler takes so long that its answer cannot be paid for any more; it is stopped"; path = self.paying.asked.path());
+        self.end_meter();
         let flaw = self.good.identified.scheme.name_flaw(Flaw::Expired);
         let refusal = Refusal::NotAccepted(Reason::new(flaw));
         let terms = self.good.terms.now();

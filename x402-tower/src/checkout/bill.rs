@@ -37,8 +37,15 @@ impl Sale {
 
     /// Nothing is charged for this answer, and the payment is given back.
     pub(crate) fn let_go(self) {
-        self.meter.as_ref().and_then(Meter::end);
+        self.end_meter();
         self.claim.let_go();
+    }
+
+    /// What is metered from now on is too late.
+    pub(super) fn end_meter(&self) {
+        if let Some(meter) = &self.meter {
+            meter.end();
+        }
     }
 
     /// What facilitators answer who are asked to settle nothing, so that nobody has to ask them.
@@ -55,7 +62,9 @@ impl Sale {
 impl Paid {
     /// The handler has answered. What was charged stays so, and what is metered now is as late as it was the first time.
     pub(crate) fn end_meter(&self) {
-        self.payment.meter().and_then(Meter::end);
+        if let Some(meter) = self.payment.meter() {
+            meter.end();
+        }
     }
 }
 

@@ -124,8 +124,8 @@ impl Policy {
             ..
         } = &*self.till;
         // Whoever waits for a price may have a place among all that are on their way, without having signed for anything.
-        let pricing = timeout(&**clock, limits.verify, (dynamic.price)(head.clone()));
-        match home.within(pricing).await {
+        let pricing = async { (dynamic.price)(head.clone()).await };
+        match home.within(timeout(&**clock, limits.verify, pricing)).await {
             Ok(Ok(Quote(QuoteKind::Free))) => Ok(None),
             Ok(Ok(Quote(QuoteKind::Charge(accepts)))) => {
                 self.known_terms(dynamic, &accepts).map(Some)

@@ -125,7 +125,10 @@ impl Verification {
             // The facilitator's own trouble says nothing about the payment.
             (false, Some("unexpected_verify_error" | "unexpected_error")) => {
                 let message = answer.invalid_message.unwrap_or_default();
-                Self::Unavailable(FacilitatorError::unreadable(excerpt(&message)))
+                Self::Unavailable(FacilitatorError::unreadable(format!(
+                    "{:?}",
+                    excerpt(&message)
+                )))
             }
             (false, Some(used)) if expected.scheme.meaning(used) == Meaning::AlreadyUsed => {
                 Self::AlreadyUsed

@@ -393,11 +393,12 @@ where
                         // It is paid, and works on; but it is in nobody's way any more.
                         paid.room = None;
                     }
-                    let response = ready!(response)?;
+                    let response = ready!(response);
                     let Some(paid) = paid.take() else {
                         return polled_too_often();
                     };
-                    let judged = judge_paid(possible(response, version), *paid, version);
+                    paid.end_meter();
+                    let judged = judge_paid(possible(response?, version), *paid, version);
                     State::after_answer(judged, None)
                 }
                 StateProjection::Capture {

@@ -93,7 +93,6 @@ pub(super) fn judge_paid<RB: Body>(
     http: http::Version,
 ) -> Judged<RB> {
     let (mut parts, body) = response.into_parts();
-    paid.end_meter();
     let Paid {
         policy,
         method,
@@ -160,12 +159,14 @@ impl Goods {
         let is_safe = method.is_safe();
         // Who asks again may not be able to read it, and can have it made anew.
         let is_encoded = is_safe && has_rare(&parts.headers, &header::CONTENT_ENCODING);
+        // What is sent in chunks has an end of its own, by whatever the handler says of it.
+        let is_chunked = has_rare(&parts.headers, &header::TRANSFER_ENCODING);
         Self {
             parts,
             version,
             is_safe,
             has_body: is_whole && !bare,
-            ends_by_length: http < http::Version::HTTP_2,
+            ends_by_length: http < http::Version::HTTP_2 && !is_chunked,
             can_be_kept: is_whole && !is_upgrade && !is_encoded,
             most_kept: policy.till.limits.answer,
             now: policy.till.now(),

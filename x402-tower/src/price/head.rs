@@ -4,7 +4,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use http::uri::PathAndQuery;
-use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri, Version, header, request};
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header, request,
+};
 
 /// The head of a request, borrowed: all that is looked at before a payment is.
 ///
@@ -258,10 +260,18 @@ impl RequestHead {
     }
 
     pub(crate) fn of<B>(request: &Request<B>, uri: &Uri) -> Self {
+        let mut headers = request.headers().clone();
+        // The name of the server is its `Host`, wherever the client says it.
+        if let header::Entry::Vacant(host) = headers.entry(header::HOST)
+            && let Some(authority) = uri.authority()
+            && let Ok(authority) = HeaderValue::from_str(authority.as_str())
+        {
+            host.insert(authority);
+        }
         Self::new(
             request.method().clone(),
             uri.clone(),
-            request.headers().clone(),
+            headers,
             request.extensions().clone(),
         )
     }
@@ -276,7 +286,7 @@ impl RequestHead {
         &self.parts.uri
     }
 
-    /// The headers. What a client writes there, a client can change, so name those that the price depends on in
+    /// The headers, with the name of the server as `Host`, wherever the client says it. What a client writes there, a client can change, so name those that the price depends on in
     /// [`distinguish_by`](crate::RouteBuilder::distinguish_by).
     pub fn headers(&self) -> &HeaderMap {
         &self.parts.headers
@@ -339,6 +349,29 @@ mod tests {
         let head = RequestHead::new(Method::GET, uri, HeaderMap::new(), Extensions::default());
         let found = head.query_parameter(name);
         found.map(|value| value.to_string())
+    }
+
+    #[test]
+    fn the_name_of_the_server_is_its_host_wherever_it_is_said() {
+        for (uri, host, found) in [
+            ("/goods", Some("a.example"), Some("a.example")),
+            ("https://b.example/goods", None, Some("b.example")),
+            (
+                "https://b.example/goods",
+                Some("a.example"),
+                Some("a.example"),
+            ),
+            ("/goods", None, None),
+        ] {
+            let mut request = Request::builder().uri(uri);
+            if let Some(host) = host {
+                request = request.header(header::HOST, host);
+            }
+            let request = request.body(()).unwrap();
+            let head = RequestHead::of(&request, request.uri());
+            let said = head.headers().get(header::HOST);
+            assert_eq!(said.map(|host| host.to_str().unwrap()), found);
+        }
     }
 
     /// A handler that reads `%34` as `4` must not be sold at the price of something else.

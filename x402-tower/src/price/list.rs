@@ -10,6 +10,13 @@ pub(crate) struct PriceList {
     pub(crate) registry: Registry,
     pub(crate) schemes: Vec<Arc<dyn Scheme>>,
     pub(crate) payees: Vec<(Network, Address)>,
+    /// Whether what moves is play money.
+    pub(crate) is_play_money: bool,
+}
+
+/// Play money must not buy what is to be paid for with real money, only because a line or a variable is missing.
+pub(crate) fn no_play_money(on: &Network) -> String {
+    format!("play money is none on {on}: say `.facilitator(…)`")
 }
 
 impl PriceList {
@@ -102,6 +109,9 @@ impl PriceList {
                 }
             },
         };
+        if self.is_play_money && !network.is_testnet() {
+            return Err(no_play_money(&network));
+        }
         Ok(vec![(network, pay_to)])
     }
 

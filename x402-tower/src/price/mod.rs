@@ -13,7 +13,7 @@ pub use self::accept::Accept;
 pub(crate) use self::frame::{Challenge, Why};
 pub(crate) use self::head::Target;
 pub use self::head::{Head, Headers, RequestHead};
-pub(crate) use self::list::PriceList;
+pub(crate) use self::list::{PriceList, no_play_money};
 pub(crate) use self::quote::Kind as QuoteKind;
 pub use self::quote::{IntoQuote, Quote};
 pub(crate) use self::seal::{Opened, Purpose, Seal};

@@ -274,14 +274,21 @@ impl PreparedOffer {
         v1: bool,
     ) -> Result<Option<Self>, String> {
         let (kind, spoken) = supported.map_or((None, Spoken::Any), |all| kind_of(offer, all));
+        let not_theirs = |name| Err(format!("`{name}` in extra is not the seller's to say"));
+        if let Some(name) = [REFERENCE, FLOW]
+            .into_iter()
+            .find(|name| offer.extra.get(name).is_some())
+        {
+            return not_theirs(name);
+        }
         let mut extra = match offer.scheme.extra(offer, kind)? {
             Extra::Ready(extra) => extra,
             Extra::NotYet => return Ok(None),
         };
         for (name, value) in offer.extra.iter() {
             // Buyers sign what the scheme says there, and come back with what is said here.
-            if extra.get(name).is_some() || [REFERENCE, FLOW].contains(&name) {
-                return Err(format!("`{name}` in extra is not the seller's to say"));
+            if extra.get(name).is_some() {
+                return not_theirs(name);
             }
             extra.set(name, &value).map_err(|error| error.to_string())?;
         }

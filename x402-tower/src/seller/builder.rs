@@ -16,7 +16,7 @@ use crate::home::Home;
 use crate::ledger::{Ledger, MemoryLedger, SharedLedger};
 use crate::log;
 use crate::money::{Address, Asset, Network, Registry};
-use crate::price::{PriceList, Seal};
+use crate::price::{PriceList, Seal, no_play_money};
 use crate::scheme::{ExactEvm, Scheme, UptoEvm};
 use crate::settlement::{Attendance, Beliefs, SharedWitness, Witness, attendance, reconciler};
 use crate::tasks::Tasks;
@@ -298,7 +298,8 @@ impl<L: From<GateLayer>> Builder<L> {
         self
     }
 
-    /// How long the facilitator may take to verify, and to settle: 10 and 30 seconds unless said otherwise.
+    /// How long the facilitator may take to verify, and to settle: 10 and 30 seconds unless said otherwise. Price functions
+    /// have as long as a verification.
     pub const fn facilitator_timeouts(mut self, verify: Duration, settle: Duration) -> Self {
         self.limits.verify = verify;
         self.limits.settle = settle;
@@ -357,7 +358,11 @@ impl<L: From<GateLayer>> Builder<L> {
         });
         let origin = origin.map_err(|problem| problems.push(problem)).ok();
         let facilitator = match self.facilitator.take() {
-            Some(named) => named,
+            Some(named) => {
+                // Nobody has to stand in for it.
+                self.stand_in = None;
+                named
+            }
             None => self.for_play_money(&payees),
         };
         let facilitator = facilitator.map_err(|problem| problems.push(problem)).ok();
@@ -424,6 +429,7 @@ impl<L: From<GateLayer>> Builder<L> {
                 registry: self.registry,
                 schemes,
                 payees,
+                is_play_money: self.stand_in.is_some(),
             },
             facilitator,
             supported,
@@ -489,15 +495,12 @@ impl<L: From<GateLayer>> Builder<L> {
         payees
     }
 
-    /// The facilitator if none is named. Play money must not buy what is to be paid for with real money, only because a
-    /// line or a variable is missing.
+    /// The facilitator if none is named.
     fn for_play_money(&self, payees: &[(Network, Address)]) -> Result<SharedFacilitator, String> {
         let real = |(network, _): &&(Network, Address)| !network.is_testnet();
         let problem = match (&self.stand_in, payees.iter().find(real)) {
             (Some(stand_in), None) => return Ok(stand_in.facilitator.clone()),
-            (Some(_), Some((network, _))) => {
-                format!("play money is none on {network}: say `.facilitator(…)`")
-            }
+            (Some(_), Some((network, _))) => no_play_money(network),
             (None, _) => "the facilitator is missing: say `.facilitator(…)`".to_owned(),
         };
         Err(self.missing(&problem, environment::FACILITATOR))
