@@ -112,11 +112,22 @@ impl Policy {
         &self,
         head: Option<&RequestHead>,
     ) -> Result<Option<Arc<Terms>>, Refusal> {
-        let (dynamic, head) = match (&self.pricing, head) {
-            (Pricing::Fixed(terms), _) => return Ok(Some(Arc::clone(terms))),
-            (Pricing::Dynamic(dynamic), Some(head)) => (dynamic, head),
-            (Pricing::Dynamic(_), None) => return Err(Refusal::Misconfigured),
-        };
+        match (&self.pricing, head) {
+            (Pricing::Fixed(terms), _) => Ok(Some(Arc::clone(terms))),
+            // Boxed, so that it takes no room where prices are fixed.
+            (Pricing::Dynamic(dynamic), Some(head)) => {
+                Box::pin(self.told_terms(dynamic, head)).await
+            }
+            (Pricing::Dynamic(_), None) => Err(Refusal::Misconfigured),
+        }
+    }
+
+    /// What a price function says.
+    async fn told_terms(
+        &self,
+        dynamic: &Dynamic,
+        head: &RequestHead,
+    ) -> Result<Option<Arc<Terms>>, Refusal> {
         let Till {
             clock,
             home,
