@@ -88,7 +88,10 @@ struct Payment {
     since: usize,
     /// The event in which they have last said that they attend to it.
     attended: usize,
+    /// When it was settled, later by as much as its answer has been on its way: that does not count.
     settled_at: Duration,
+    /// When somebody has last been heard of who gives its answer.
+    heard_at: Duration,
     /// The request that has claimed it, and the one whose settlement began last.
     claimed_by: Option<usize>,
     claimed_until: Duration,
@@ -116,6 +119,23 @@ struct Payment {
     unconfirmed: bool,
     /// Its answer was handed over once: whatever becomes of it later, nothing is owed.
     delivered: bool,
+}
+
+impl Payment {
+    /// Whoever gives its answer is heard of.
+    fn hear(&mut self, at: Duration) {
+        let is_running = matches!(
+            self.stand,
+            Stand::Settled {
+                delivery: Delivery::Running,
+                ..
+            }
+        );
+        if is_running {
+            self.settled_at += at.saturating_sub(self.heard_at);
+            self.heard_at = at;
+        }
+    }
 }
 
 #[derive(Default)]
@@ -171,9 +191,10 @@ impl Judge<'_> {
             }
             What::Attends { server, payment } => {
                 // Nobody listens to whoever has lost it.
-                let payment = &mut self.payments[payment];
+                let (payment, at) = (&mut self.payments[payment], self.at);
                 if payment.server == server {
                     payment.attended = self.index;
+                    payment.hear(at);
                 }
             }
             What::Asked { payment } => {
@@ -337,7 +358,7 @@ impl Judge<'_> {
                 Stand::Settling { abandoned: true }
             }
             Verb::Commit { delivery } => {
-                payment.settled_at = at;
+                (payment.settled_at, payment.heard_at) = (at, at);
                 payment.unconfirmed |= payment.charge.is_none();
                 let abandoned = payment.stand == Stand::Settling { abandoned: true };
                 let delivery = if abandoned {
@@ -357,6 +378,7 @@ impl Judge<'_> {
             }
             Verb::GiveUp => Stand::Unresolved,
             Verb::Rerun { .. } => {
+                payment.heard_at = at;
                 payment.reruns += 1;
                 Stand::Settled {
                     delivery: Delivery::Running,
@@ -364,6 +386,7 @@ impl Judge<'_> {
                 }
             }
             Verb::Deliver(delivery) => {
+                payment.hear(at);
                 payment.delivered |= delivery == Delivery::Delivered;
                 let delivery = if payment.delivered {
                     Delivery::Delivered
