@@ -27,21 +27,22 @@ where
     H: Handler<T, S>,
     S: HasX402 + Clone,
 {
-    let answering = match state.x402().declared(declaration) {
+    match state.x402().declared(declaration) {
         Ok(paid) => {
             let behind = Behind {
                 handler,
                 state,
                 arguments: PhantomData,
             };
-            Some(paid.gate(behind).call(request))
+            PaidFuture {
+                answering: Some(paid.gate(behind).call(request)),
+            }
         }
         Err(error) => {
             log::error!("a request for something whose price cannot be paid"; handler = declaration.name(), error = error);
-            None
+            PaidFuture { answering: None }
         }
-    };
-    PaidFuture { answering }
+    }
 }
 
 /// A handler as the service that a gate has in it.

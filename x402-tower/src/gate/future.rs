@@ -27,11 +27,17 @@ pin_project! {
     {
         #[pin]
         state: State<S, B, S::Future, RB>,
-        // Of HTTP, by which it is asked for.
-        version: Version,
-        // Whether an answer of ours goes without its body.
-        bare: bool,
+        wanted: Wanted,
     }
+}
+
+/// How an answer is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// Of HTTP, by which it is asked for.
+    pub(super) version: Version,
+    /// Without a body that servers do not leave out by themselves.
+    pub(super) bare: bool,
 }
 
 pin_project! {
@@ -79,47 +85,50 @@ where
     B: Body,
     RB: Body,
 {
-    pub(super) fn reply(reply: Reply) -> Self {
-        Self::unpaid(State::answer(ours(reply)))
-    }
-
-    pub(super) const fn free(future: S::Future) -> Self {
-        Self::unpaid(State::Free { future })
-    }
-
-    pub(super) const fn preflight(future: S::Future) -> Self {
-        Self::unpaid(State::Preflight { future })
-    }
-
-    pub(super) fn price(ready: S, request: Request<RequestBody<B>>, asked: Asked) -> Self {
-        Self::unpaid(State::admit(ready, request, Box::pin(ask(asked))))
-    }
-
-    /// What is not sold goes out as it is, whatever it is asked for by.
-    const fn unpaid(state: State<S, B, S::Future, RB>) -> Self {
+    pub(super) fn reply(wanted: Wanted, reply: Reply) -> Self {
         Self {
-            state,
-            version: Version::HTTP_11,
-            bare: false,
+            state: State::answer(ours(reply)),
+            wanted,
         }
     }
 
-    pub(super) fn pay(ready: S, request: Request<RequestBody<B>>, paying: Box<Paying>) -> Self {
-        let version = request.version();
+    pub(super) const fn free(wanted: Wanted, future: S::Future) -> Self {
+        Self {
+            state: State::Free { future },
+            wanted,
+        }
+    }
+
+    pub(super) const fn preflight(wanted: Wanted, future: S::Future) -> Self {
+        Self {
+            state: State::Preflight { future },
+            wanted,
+        }
+    }
+
+    pub(super) fn price(
+        wanted: Wanted,
+        ready: S,
+        request: Request<RequestBody<B>>,
+        asked: Asked,
+    ) -> Self {
+        Self {
+            state: State::admit(ready, request, Box::pin(ask(asked))),
+            wanted,
+        }
+    }
+
+    pub(super) fn pay(
+        wanted: Wanted,
+        ready: S,
+        request: Request<RequestBody<B>>,
+        paying: Box<Paying>,
+    ) -> Self {
         let state = match paying.binds_body() {
             Some(most) => State::read(ready, request, paying, Until::End { most }),
             None => State::admit(ready, request, Box::pin(admit(paying))),
         };
-        Self {
-            state,
-            version,
-            bare: false,
-        }
-    }
-
-    /// Gives answers of ours without a body, for servers that do not leave it out by themselves.
-    pub(super) const fn go_bare(&mut self, bare: bool) {
-        self.bare = bare;
+        Self { state, wanted }
     }
 }
 
@@ -313,7 +322,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut state, version, bare) = (this.state, *this.version, *this.bare);
+        let (mut state, Wanted { version, bare }) = (this.state, *this.wanted);
         loop {
             // What a state holds is taken out only when it is left, so a missing piece means that it has been left.
             let next = match state.as_mut().project() {

@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, Request, Response, Version};
 use http_body::Body;
 use tower_service::Service;
 
+use super::future::Wanted;
 use super::{GateLayer, RequestBody, ResponseBody, ResponseFuture};
 use crate::checkout::{Arrival, Brought, Payment, Reply, arrive};
 use crate::price::{Head, Headers, RequestHead};
@@ -148,15 +149,18 @@ impl Visit {
         B: Body,
         RB: Body,
     {
-        let mut request = Request::new(RequestBody::new(body));
-        *request.version_mut() = self.version;
+        let request = Request::new(RequestBody::new(body));
+        let wanted = Wanted {
+            version: self.version,
+            bare: false,
+        };
         let mut inside = Function(serve);
         match self.arrival {
-            Arrival::Free => ResponseFuture::free(inside.call(request)),
-            Arrival::Preflight => ResponseFuture::preflight(inside.call(request)),
-            Arrival::Reply(reply) => ResponseFuture::reply(reply),
-            Arrival::Price(asked) => ResponseFuture::price(inside, request, asked),
-            Arrival::Pay(paying) => ResponseFuture::pay(inside, request, paying),
+            Arrival::Free => ResponseFuture::free(wanted, inside.call(request)),
+            Arrival::Preflight => ResponseFuture::preflight(wanted, inside.call(request)),
+            Arrival::Reply(reply) => ResponseFuture::reply(wanted, reply),
+            Arrival::Price(asked) => ResponseFuture::price(wanted, inside, request, asked),
+            Arrival::Pay(paying) => ResponseFuture::pay(wanted, inside, request, paying),
         }
     }
 }

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Versio
 use http_body::Body;
 use tower_service::Service;
 
+use super::future::Wanted;
 use super::layer::OriginalUri;
 use super::{RequestBody, ResponseBody, ResponseFuture};
 use crate::checkout::{Arrival, Brought, Payment, Policy, TELLING, arrive};
@@ -65,22 +66,28 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let (brought, has_telling) = take_payment(request.headers_mut());
         let arrival = self.arrive(&request, brought, has_telling);
-        // Servers leave out the body of an answer to HEAD by HTTP/1, and not by what came after it.
-        let bare = request.method() == Method::HEAD && request.version() >= Version::HTTP_2;
+        let version = request.version();
+        let wanted = Wanted {
+            version,
+            // Servers leave out the body of an answer to HEAD by HTTP/1, and not by what came after it.
+            bare: request.method() == Method::HEAD && version >= Version::HTTP_2,
+        };
         let watched = || request.map(RequestBody::new);
-        let mut answering = match arrival {
-            Arrival::Free => ResponseFuture::free(self.inner.call(watched())),
-            Arrival::Preflight => ResponseFuture::preflight(self.inner.call(watched())),
+        match arrival {
+            Arrival::Free => ResponseFuture::free(wanted, self.inner.call(watched())),
+            Arrival::Preflight => ResponseFuture::preflight(wanted, self.inner.call(watched())),
             Arrival::Reply(reply) => {
                 // With every permit that its readiness stands for.
                 drop(self.take_ready());
-                ResponseFuture::reply(reply)
+                ResponseFuture::reply(wanted, reply)
             }
-            Arrival::Price(asked) => ResponseFuture::price(self.take_ready(), watched(), asked),
-            Arrival::Pay(paying) => ResponseFuture::pay(self.take_ready(), watched(), paying),
-        };
-        answering.go_bare(bare);
-        answering
+            Arrival::Price(asked) => {
+                ResponseFuture::price(wanted, self.take_ready(), watched(), asked)
+            }
+            Arrival::Pay(paying) => {
+                ResponseFuture::pay(wanted, self.take_ready(), watched(), paying)
+            }
+        }
     }
 }
 
