@@ -265,6 +265,12 @@ pub async fn is_the_same_by_http_2<A: App>() {
         let mut hosted = ask();
         let name = HeaderValue::from_static("shop.example");
         hosted.headers_mut().insert(HOST, name);
+        // Handlers could look at either of two, where servers let them through.
+        let mut doubtful = hosted.clone();
+        let other = HeaderValue::from_static("other.example");
+        doubtful.headers_mut().append(HOST, other);
+        let doubtful = shop.send(doubtful).await;
+        assert!(doubtful.status.is_client_error(), "{doubtful:?}");
         for again in [
             shop.send_http2("shop.example", ask()).await,
             shop.send(hosted).await,

@@ -188,6 +188,12 @@ fn distinctions(digest: &mut Hasher, policy: &Policy, head: &Head<'_>, always: &
     for name in always.iter().chain(&policy.distinguishing) {
         header_part(digest, head, name);
     }
+    // Where there are several, somebody inside may look at another than the first.
+    if matches!(policy.till.origin, Origin::Host(_))
+        && head.header_values(&header::HOST).nth(1).is_some()
+    {
+        header_part(digest, head, &header::HOST);
+    }
     if let Some(authority) = head.authority()
         && names_another(policy, head, authority)
     {
