@@ -1,7 +1,7 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::agenda::Agenda;
 use super::sellers::Seller;
 use super::settled::{Remembered, Seconds};
 use crate::Digest;
@@ -16,7 +16,7 @@ use crate::scheme::Key;
 pub(super) struct Half([u64; 2]);
 
 impl Half {
-    const NONE: Self = Self([0; 2]);
+    pub(super) const NONE: Self = Self([0; 2]);
 
     const fn new(value: u128) -> Self {
         Self([(value >> 64) as u64, value as u64])
@@ -221,26 +221,21 @@ impl Entry {
         }
     }
 
-    /// Parks a settlement whose lease has ended, and puts it on the list of what is parked.
-    pub(super) fn park_if_lapsed(
-        &mut self,
-        half: Half,
-        list: &mut BTreeSet<(Duration, Half)>,
-        now: Duration,
-    ) {
+    /// Parks a settlement whose lease has ended, and puts it on the agenda.
+    pub(super) fn park_if_lapsed(&mut self, half: Half, agenda: &mut Agenda, now: Duration) {
         if let State::Settling { until, open, .. } = &self.state
             && until.is_over(now)
         {
             self.state = State::Parked(open.clone());
-            list.insert((Duration::ZERO, half));
+            agenda.park(self.seller, Duration::ZERO, half);
         }
     }
 
-    /// Takes it off the list of what is parked.
-    pub(super) fn unpark(&self, half: Half, list: &mut BTreeSet<(Duration, Half)>) {
+    /// Takes it off the agenda if it is parked.
+    pub(super) fn unpark(&self, half: Half, agenda: &mut Agenda) {
         if let State::Parked(open) = &self.state {
-            list.remove(&(open.parked.next_attempt, half));
-            list.remove(&(Duration::ZERO, half));
+            agenda.unpark(self.seller, open.parked.next_attempt, half);
+            agenda.unpark(self.seller, Duration::ZERO, half);
         }
     }
 

@@ -1,4 +1,5 @@
 mod aborted;
+mod agenda;
 mod entry;
 mod owed;
 mod sellers;
@@ -6,16 +7,17 @@ mod settled;
 mod shelf;
 mod text;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use self::aborted::Aborted;
+use self::agenda::Agenda;
 use self::entry::{ABANDONED, Entry, Half, Open, State, half};
 use self::owed::Owed;
-use self::sellers::{Seller, Sellers};
+use self::sellers::Sellers;
 use self::settled::{Remembered, Seconds};
 use self::shelf::Shelf;
 use super::{
@@ -54,10 +56,7 @@ pub struct MemoryLedger {
 struct Shard {
     /// A tree: nobody can flood it with keys that collide, and it does not stop to grow.
     entries: BTreeMap<Half, Box<Entry>>,
-    /// What is parked, by the time of the next attempt.
-    parked: BTreeSet<(Duration, Half)>,
-    /// What expired undelivered, until somebody has been told. Each still takes the place of a payment.
-    refunds: VecDeque<(Seller, Remembered)>,
+    agenda: Agenda,
     aborted: Aborted,
     swept: Duration,
 }
@@ -159,27 +158,24 @@ impl MemoryLedger {
         shard.swept = now;
         shard.aborted.forget(now);
         let Shard {
-            entries,
-            parked,
-            refunds,
-            ..
+            entries, agenda, ..
         } = shard;
         entries.retain(|half, entry| {
-            entry.park_if_lapsed(*half, parked, now);
+            entry.park_if_lapsed(*half, agenda, now);
             let keep = !entry.is_expired(now);
             if !keep {
-                self.bury(*half, entry, refunds);
+                self.bury(*half, entry, agenda);
             }
             keep
         });
     }
 
     /// An expired entry goes, and what is left of it is a refund if it owes one.
-    fn bury(&self, half: Half, entry: &mut Entry, refunds: &mut VecDeque<(Seller, Remembered)>) {
+    fn bury(&self, half: Half, entry: &mut Entry, agenda: &mut Agenda) {
         self.owed.remove(entry.request(), half);
         self.shelf.change(half, entry.answer_bytes(), None);
         match entry.take_refund() {
-            Some(refund) => refunds.push_back((entry.seller, refund)),
+            Some(refund) => agenda.refund(entry.seller, refund),
             None => self.free_place(),
         }
     }
@@ -245,7 +241,7 @@ impl MemoryLedger {
         let Some(entry) = shard.entries.get_mut(&half) else {
             return Fenced::Lost;
         };
-        entry.park_if_lapsed(half, &mut shard.parked, now);
+        entry.park_if_lapsed(half, &mut shard.agenda, now);
         if entry.fence != token.fence() {
             return Fenced::Lost;
         }
@@ -254,7 +250,7 @@ impl MemoryLedger {
             entry,
             &mut Change {
                 half,
-                parked: &mut shard.parked,
+                agenda: &mut shard.agenda,
                 aborted: &mut shard.aborted,
                 ledger: self,
                 now,
@@ -274,62 +270,8 @@ impl MemoryLedger {
     /// Forgets what has expired.
     fn remove(&self, shard: &mut Shard, half: Half) {
         if let Some(mut entry) = shard.entries.remove(&half) {
-            self.bury(half, &mut entry, &mut shard.refunds);
+            self.bury(half, &mut entry, &mut shard.agenda);
         }
-    }
-
-    fn shards_from(&self, first: usize) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
-        let (before, after) = self.shards.split_at(first);
-        after.iter().chain(before).map(lock)
-    }
-
-    /// Takes what is parked and whose time has come, until there is so much.
-    fn take_attempts(&self, due: &mut Vec<Due>, most: usize, round: &Round) {
-        for mut shard in self.shards_from(round.first) {
-            self.sweep(&mut shard, round.now, SWEEP_EVERY);
-            while due.len() < most
-                && let Some(attempt) = self.next_attempt(&mut shard, round)
-            {
-                due.push(attempt);
-            }
-        }
-    }
-
-    /// Takes what somebody has to be told of, until there is so much.
-    fn take_refunds(&self, due: &mut Vec<Due>, most: usize, round: &Round) {
-        for mut shard in self.shards_from(round.first) {
-            let refunds = &mut shard.refunds;
-            while due.len() < most
-                && let Some(next) = refunds.iter().position(|(whose, _)| *whose == round.seller)
-                && let Some((_, refund)) = refunds.remove(next)
-            {
-                self.free_place();
-                due.push(Due::Refund(refund.settled()));
-            }
-        }
-    }
-
-    fn next_attempt(&self, shard: &mut Shard, round: &Round) -> Option<Due> {
-        while let Some((at, half)) = shard.next_due(round) {
-            shard.parked.remove(&(at, half));
-            let Some(entry) = shard.entries.get_mut(&half) else {
-                continue;
-            };
-            let State::Parked(open) = &entry.state else {
-                continue;
-            };
-            let open = open.clone();
-            let parked = Arc::clone(&open.parked);
-            entry.fence = self.next_fence();
-            let token = Token::new(open.key(half), entry.fence);
-            entry.state = State::Settling {
-                until: Seconds::after(round.now + round.lease),
-                open,
-                attended: ABANDONED,
-            };
-            return Some(Due::Attempt(token, parked));
-        }
-        None
     }
 
     /// Drops an answer that had to go, unless there is another one by now.
@@ -343,31 +285,10 @@ impl MemoryLedger {
     }
 }
 
-impl Shard {
-    /// What is parked by a seller for the longest time and is due.
-    fn next_due(&self, round: &Round) -> Option<(Duration, Half)> {
-        let is_theirs = |half: &Half| {
-            let entry = self.entries.get(half);
-            entry.is_none_or(|entry| entry.seller == round.seller)
-        };
-        let due = self.parked.iter().take_while(|(at, _)| *at <= round.now);
-        due.copied().find(|(_, half)| is_theirs(half))
-    }
-}
-
-/// Somebody asks what is due.
-struct Round {
-    seller: Seller,
-    /// The shard that is asked first.
-    first: usize,
-    now: Duration,
-    lease: Duration,
-}
-
 /// What changing an entry may touch beside.
 struct Change<'a> {
     half: Half,
-    parked: &'a mut BTreeSet<(Duration, Half)>,
+    agenda: &'a mut Agenda,
     aborted: &'a mut Aborted,
     ledger: &'a MemoryLedger,
     now: Duration,
@@ -391,7 +312,7 @@ impl Ledger for MemoryLedger {
         let Some(entry) = shard.entries.get_mut(&half) else {
             return Ok(None);
         };
-        entry.park_if_lapsed(half, &mut shard.parked, now);
+        entry.park_if_lapsed(half, &mut shard.agenda, now);
         Ok(entry.found(identity, now))
     }
 
@@ -407,7 +328,7 @@ impl Ledger for MemoryLedger {
         let mut shard = self.shard(half);
         let shard = &mut *shard;
         if let Some(entry) = shard.entries.get_mut(&half) {
-            entry.park_if_lapsed(half, &mut shard.parked, now);
+            entry.park_if_lapsed(half, &mut shard.agenda, now);
             if let Some(found) = entry.found(identity, now) {
                 return Ok(Claimed::Known(found));
             }
@@ -479,7 +400,7 @@ impl Ledger for MemoryLedger {
             ) {
                 remembered.delivery = Delivery::Undelivered;
             }
-            entry.unpark(change.half, change.parked);
+            entry.unpark(change.half, change.agenda);
             entry.state = State::Settled(remembered);
             change.ledger.owed.update(entry, token.key());
         }))
@@ -487,8 +408,10 @@ impl Ledger for MemoryLedger {
 
     async fn park(&self, token: &Token, parked: &Arc<Parked>) -> Result<Fenced, LedgerError> {
         Ok(self.change(token, |entry, change| {
-            entry.unpark(change.half, change.parked);
-            change.parked.insert((parked.next_attempt, change.half));
+            entry.unpark(change.half, change.agenda);
+            change
+                .agenda
+                .park(entry.seller, parked.next_attempt, change.half);
             let mut open = Open::new(token.key(), parked);
             // What had to go while somebody looked after it does not come back.
             if parked.attempts > 0 && entry.answer_bytes().is_none() {
@@ -500,7 +423,7 @@ impl Ledger for MemoryLedger {
 
     async fn release(&self, token: &Token, release: Release) -> Result<Fenced, LedgerError> {
         Ok(self.change(token, |entry, change| {
-            entry.unpark(change.half, change.parked);
+            entry.unpark(change.half, change.agenda);
             entry.state = State::Released;
             if release == Release::Aborted {
                 let most = change.ledger.most_aborted();
@@ -512,7 +435,7 @@ impl Ledger for MemoryLedger {
 
     async fn give_up(&self, token: &Token, unresolved: &Unresolved) -> Result<Fenced, LedgerError> {
         Ok(self.change(token, |entry, change| {
-            entry.unpark(change.half, change.parked);
+            entry.unpark(change.half, change.agenda);
             entry.state = State::Unresolved(Arc::new(unresolved.clone()));
             change.ledger.owed.update(entry, token.key());
         }))
@@ -568,26 +491,7 @@ impl Ledger for MemoryLedger {
         most: usize,
         lease: Duration,
     ) -> Result<Vec<Due>, LedgerError> {
-        let number = self.next_due.fetch_add(1, Ordering::Relaxed);
-        let round = Round {
-            seller: self.sellers.number(seller),
-            // Each shard is the first one once, so that none waits for ever for those that have much to do.
-            first: number % SHARDS,
-            now: self.clock.now(),
-            lease,
-        };
-        let mut due = Vec::new();
-        // Money that has moved can wait for money that may be moving, but not for ever either: it has a quarter of each round,
-        // or of all the rounds if they are too short for that.
-        let share = if most < 4 && number % 4 == 3 {
-            most
-        } else {
-            most / 4
-        };
-        self.take_attempts(&mut due, most - share, &round);
-        self.take_refunds(&mut due, most, &round);
-        self.take_attempts(&mut due, most, &round);
-        Ok(due)
+        Ok(self.take_due(seller, most, lease))
     }
 }
 

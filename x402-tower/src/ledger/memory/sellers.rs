@@ -11,7 +11,7 @@ pub(super) struct Sellers {
 }
 
 /// Whose payment it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Seller(u16);
 
 impl Sellers {
