@@ -148,6 +148,14 @@ impl Spy {
         *self.0.trouble.lock().unwrap() = Some((verb, 1, Trouble::Panics));
     }
 
+    /// Waits until all is over that was to go wrong.
+    pub async fn wait_for_trouble(&self) {
+        let is_over = |trouble: &Option<(Verb, usize, Trouble)>| {
+            trouble.is_none_or(|(_, times, _)| times == 0)
+        };
+        self.wait(|| is_over(&self.0.trouble.lock().unwrap())).await;
+    }
+
     /// Does what it is asked and holds back the answer: for claims, reruns, deliveries, and what settlements begin and end
     /// with. How a payment stands is held back once, and a release of any kind is not even begun.
     pub fn hold(&self, verb: Verb) {
@@ -204,6 +212,7 @@ impl Spy {
         let trouble = match &mut *self.0.trouble.lock().unwrap() {
             Some((verb, times @ 1.., trouble)) if *verb == with => {
                 *times -= 1;
+                self.0.more.notify_waiters();
                 *trouble
             }
             _ => return Ok(None),
@@ -295,6 +304,7 @@ impl Ledger for Spy {
 
     async fn abandon(&self, token: &Token) -> Result<Fenced, LedgerError> {
         self.check().await?;
+        self.trouble(Verb::Abandon)?;
         let fenced = self.0.ledger.abandon(token).await?;
         Ok(self.note_done(fenced, Verb::Abandon))
     }

@@ -100,13 +100,13 @@ impl<T: Send> Future for Surely<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let this = &mut *self;
-        let Some(future) = &mut this.future else {
+        // Taken out, so that nothing goes on with what has panicked.
+        let Some(mut future) = self.future.take() else {
             panic!("polled after completion");
         };
-        let output = this.home.poll(future.as_mut(), cx);
-        if output.is_ready() {
-            this.future = None;
+        let output = self.home.poll(future.as_mut(), cx);
+        if output.is_pending() {
+            self.future = Some(future);
         }
         output
     }

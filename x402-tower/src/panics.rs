@@ -5,9 +5,12 @@
 use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 
+use pin_project_lite::pin_project;
+
+use crate::ledger::LedgerError;
 use crate::log;
 
 /// What a call brings, or nothing if `who` is called panics.
@@ -29,6 +32,28 @@ pub(crate) async fn caught_in<F: Future>(who: &'static str, future: F) -> Option
         None => Poll::Ready(None),
     })
     .await
+}
+
+pin_project! {
+    /// What a ledger answers. One that has panicked has not heard what it was told, as far as anybody knows.
+    pub(crate) struct Heard<F> {
+        #[pin]
+        telling: F,
+    }
+}
+
+/// See [`Heard`].
+pub(crate) const fn heard<F>(telling: F) -> Heard<F> {
+    Heard { telling }
+}
+
+impl<T, F: Future<Output = Result<T, LedgerError>>> Future for Heard<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        caught("the ledger", || self.project().telling.poll(cx))
+            .unwrap_or_else(|| Poll::Ready(Err(LedgerError::unavailable("it has panicked"))))
+    }
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

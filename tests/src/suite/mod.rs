@@ -183,6 +183,7 @@ macro_rules! behaviours {
                 of_a_facilitator_are_in_nobody_elses_way,
                 of_a_ledger_pass,
                 of_a_ledger_that_is_told_the_end_are_not_the_end,
+                of_a_ledger_that_hears_of_a_settlement_lose_none,
             ];
             parked: [
                 are_in_nobodys_way_if_they_hang,

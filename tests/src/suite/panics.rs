@@ -10,7 +10,7 @@ use x402_tower::proto::{SettleResponse, SupportedResponse, VerifyResponse};
 use x402_tower::telemetry::Event;
 
 use crate::buyer::{get, paying, request};
-use crate::{App, Challenge, Kitchen, Shop, Verb, try_send};
+use crate::{App, Challenge, Connection, Kitchen, Shop, Verb, try_send};
 
 /// Whoever keeps the books may break. Payments are refused, settled and parked all the same.
 pub async fn of_an_observer_cost_nothing<A: App>() {
@@ -164,4 +164,49 @@ pub async fn of_a_ledger_that_is_told_the_end_are_not_the_end<A: App>() {
         attended.push(shop.ledger.count(Verb::Attend));
     }
     assert_eq!(attended[2], attended[3]);
+}
+
+/// A ledger may break over a settlement: when it begins, when its buyer leaves, and when it has moved the money. No payment
+/// is charged twice for that, and none that has been charged is forgotten.
+pub async fn of_a_ledger_that_hears_of_a_settlement_lose_none<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::with::<A>(&kitchen).await;
+    let buyer = shop.buyer(1);
+
+    let payment = shop.pay(&buyer, "/goods").await;
+    let ask = || paying(get("/goods"), &payment);
+    shop.ledger.panic(Verb::Begin);
+    let unknown = shop.send(ask()).await;
+    assert_eq!(unknown.problem(), "payment_unavailable");
+    assert_eq!(shop.ledger.count(Verb::Release), 1);
+    assert_eq!(shop.send(ask()).await.text(), "the goods, run 2");
+    shop.assert_charges(1);
+
+    let slow = Duration::from_secs(9);
+    shop.facilitator.on(Endpoint::Settle, [Fault::Delay(slow)]);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let ask = || paying(get("/goods"), &payment);
+    let connection = Connection::open(shop.address(), &ask()).await;
+    shop.clock.sleeper_for(slow).await;
+    shop.ledger.panic(Verb::Abandon);
+    connection.hang_up();
+    shop.ledger.wait_for_trouble().await;
+    shop.clock.advance(slow);
+    shop.ledger.wait_for(Verb::Undelivered, 1).await;
+    let answer = shop.send(ask()).await;
+    assert_eq!(answer.text(), "the goods, run 4");
+    assert!(answer.receipt().success);
+    shop.assert_charges(2);
+
+    shop.ledger.panic(Verb::Commit);
+    let payment = shop.pay(&buyer, "/goods").await;
+    let ask = || paying(get("/goods"), &payment);
+    let answer = shop.send(ask()).await;
+    assert_eq!(answer.text(), "the goods, run 5");
+    let soon = Duration::from_secs(1);
+    shop.clock.sleeper_for(soon).await;
+    shop.clock.advance(soon);
+    shop.ledger.wait_for(Verb::Commit, 3).await;
+    shop.told("settled", 3).await;
+    shop.assert_charges(3);
 }

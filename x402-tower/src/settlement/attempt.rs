@@ -81,7 +81,8 @@ impl Attempt {
         let settled = self.settled(receipt, delivery);
         till.attendance.goes_on_to_answer(&token);
         let handover = Handover::new(Arc::clone(till), token);
-        let handover = match till.ledger.commit(&token, &settled).await {
+        let committed = panics::heard(till.ledger.commit(&token, &settled));
+        let handover = match committed.await {
             Ok(Fenced::Done) => {
                 tell_settled(till, self.intent(), receipt);
                 handover
@@ -219,20 +220,19 @@ async fn written(till: &Till, token: Token, intent: &Intent, settled: &Settled) 
     let mut pauses = Pauses::default();
     while pauses.pass(&*till.clock).await {
         let committed = till.ledger.commit(&token, settled);
-        match panics::caught_in("the ledger", committed).await {
-            Some(Ok(Fenced::Done)) => {
+        match panics::heard(committed).await {
+            Ok(Fenced::Done) => {
                 tell_settled(till, intent, &settled.receipt);
                 return Some(token);
             }
-            Some(Ok(Fenced::Lost)) => {
+            Ok(Fenced::Lost) => {
                 let rerun = till.ledger.rerun(token.key(), u8::MAX, false);
-                let rerun = panics::caught_in("the ledger", rerun).await;
                 // Whoever has found it out has told of it.
-                if let Some(Ok(Rerun::Granted(token))) = rerun {
+                if let Ok(Rerun::Granted(token)) = panics::heard(rerun).await {
                     return Some(token);
                 }
             }
-            Some(Err(_)) | None => {}
+            Err(_) => {}
         }
     }
     None

@@ -106,10 +106,10 @@ pub(crate) fn start(till: &Arc<Till>) {
                 continue;
             }
             // A ledger that does not answer is told again: it may have forgotten whom it has heard.
-            let attended = panics::caught_in("the ledger", till.ledger.attend(&tokens));
+            let attended = panics::heard(till.ledger.attend(&tokens));
             match timeout(&*clock, ATTENDED_FOR, attended).await {
-                Ok(Some(Ok(())) | None) => {}
-                Ok(Some(Err(error))) => {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
                     log::warning!("the ledger does not hear who attends to payments"; error = Chain(&error));
                 }
                 Err(Elapsed) => log::warning!("the ledger does not answer who attends to payments"),

@@ -15,6 +15,7 @@ use crate::checkout::{
 use crate::facilitator::{Open, Reason};
 use crate::ledger::{Delivery, Fenced, Ledger as _, Receipt, Release, Token};
 use crate::log::{self, Chain};
+use crate::panics;
 use crate::scheme::Flaw;
 use crate::telemetry::Event;
 use crate::till::{Limits, Till};
@@ -153,7 +154,7 @@ impl Running {
             token,
         } = self;
         // Whatever it brings is owed from now on.
-        if let Err(error) = till.ledger.abandon(&token).await {
+        if let Err(error) = panics::heard(till.ledger.abandon(&token)).await {
             log::warning!("a buyer left, and it could not be noted"; error = Chain(&error), key = token.key());
         }
         // A refusal has nobody to go to any more, and a handover that is dropped says that nothing has arrived.
@@ -220,7 +221,7 @@ async fn begin(till: &Arc<Till>, charge: Charge) -> Result<Attempt, Refusal> {
     }
     let lease = lease(&till.limits);
     let begun = till.ledger.begin_settlement(&token, &job.parked, lease);
-    match begun.await {
+    match panics::heard(begun).await {
         Ok(Fenced::Done) => Ok(Attempt::new(Arc::clone(till), token, now + lease, job)),
         Ok(Fenced::Lost) => {
             till.attendance.end(&token);
