@@ -1,13 +1,19 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+
+use crate::lock::lock;
+use crate::scheme::Key;
+use crate::spread::SpreadMap;
 
 /// Counts what must not be cut off, and what is left open.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
     running: AtomicUsize,
-    parked: AtomicUsize,
+    /// What was parked here, and when it is due.
+    parked: Mutex<SpreadMap<Key, Duration>>,
     idle: Notify,
 }
 
@@ -36,23 +42,27 @@ impl Tasks {
         }
     }
 
-    pub(crate) fn parked(&self) {
-        self.parked.fetch_add(1, Ordering::SeqCst);
+    pub(crate) fn parked(&self, key: &Key, due: Duration) {
+        lock(&self.parked).insert(*key, due);
     }
 
-    pub(crate) fn unparked(&self) {
-        // What another process has parked may be looked after here.
-        let _ = self
-            .parked
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |parked| {
-                parked.checked_sub(1)
-            });
+    /// It is looked after here, whoever has parked it.
+    pub(crate) fn unparked(&self, key: &Key) {
+        lock(&self.parked).remove(key);
+    }
+
+    /// The ledger has given all that was due at this time. What was due long before that, others have taken.
+    pub(crate) fn all_given(&self, at: Duration) {
+        lock(&self.parked).retain(|_, due| *due + LONG >= at);
     }
 
     pub(crate) fn how_many_parked(&self) -> usize {
-        self.parked.load(Ordering::SeqCst)
+        lock(&self.parked).len()
     }
 }
+
+/// Clocks are not that far apart.
+const LONG: Duration = Duration::from_secs(60);
 
 impl Drop for Task {
     fn drop(&mut self) {

@@ -118,6 +118,7 @@ macro_rules! behaviours {
                 say_again_what_was_not_answered,
                 owe_nothing_for_another_shop,
                 leave_what_another_shop_has_parked,
+                forget_what_another_looks_after,
             ];
             disconnect: [
                 while_the_payment_is_verified,

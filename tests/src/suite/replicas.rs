@@ -10,12 +10,12 @@ use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use tokio::task::JoinHandle;
 use x402_tower::facilitator::Endpoint;
-use x402_tower::ledger::ATTENDED_FOR;
+use x402_tower::ledger::{ATTENDED_FOR, Ledger as _};
 use x402_tower::local::{Fault, LocalFacilitator};
 use x402_tower::proto::header::PAYMENT_REQUIRED;
 
 use crate::buyer::{get, paying, request};
-use crate::shop::goods;
+use crate::shop::{PUBLIC_URL, goods};
 use crate::{
     Answer, App, BoxError, Buyer, Challenge, Connection, Handler, Kitchen, Shop, ShopBuilder,
     TestBody, Verb, body, handler,
@@ -466,4 +466,35 @@ pub async fn leave_what_another_shop_has_parked<A: App>() {
     again.told("settled", 1).await;
     assert_eq!(other.events(), [""; 0]);
     one.assert_charges(1);
+}
+
+/// What was parked here is no worry of this server's once another one has taken it over.
+pub async fn forget_what_another_looks_after<A: App>() {
+    let shop = Shop::builder()
+        .seller(|seller| seller.wait_for_outcome(Duration::from_millis(1)))
+        .sell("/goods", |x402| x402.route("$0.01"), goods())
+        .open::<A>()
+        .await;
+    shop.facilitator.on(Endpoint::Settle, [Fault::LoseRequest]);
+    let answer = shop.buy(&shop.buyer(1), "/goods").await;
+    assert_eq!(answer.problem(), "settlement_unknown");
+    let [idle, busy, soon] = [30_000, 1500, 1000].map(Duration::from_millis);
+    shop.clock.sleeper_for(busy).await;
+    shop.clock.advance(soon);
+    let due = shop.ledger.due(Some(PUBLIC_URL), 8, idle * 100).await;
+    assert_eq!(due.unwrap().len(), 1);
+    assert_eq!(shop.x402.drain(Duration::ZERO).await.parked, 1);
+
+    shop.clock.advance(soon);
+    let is_idle = async {
+        loop {
+            tokio::select! {
+                biased;
+                () = shop.clock.sleeper_for(idle) => return,
+                () = shop.clock.sleeper_for(busy) => shop.clock.advance(busy),
+            }
+        }
+    };
+    is_idle.await;
+    assert!(shop.x402.drain(Duration::ZERO).await.is_clean());
 }

@@ -70,8 +70,18 @@ impl LastWord {
         false
     }
 
-    /// If somebody else has the payment by now, they have the last word.
+    /// If somebody else has the payment by now, they have the last word. What was parked has to be looked after, and that is
+    /// begun here.
     async fn tell(&self, till: &Till, token: &Token) -> Result<Fenced, LedgerError> {
+        let told = self.write(till, token).await;
+        if let (Self::Park(parked), Ok(Fenced::Done)) = (self, &told) {
+            till.tasks.parked(token.key(), parked.next_attempt);
+            till.reconcile.notify_one();
+        }
+        told
+    }
+
+    async fn write(&self, till: &Till, token: &Token) -> Result<Fenced, LedgerError> {
         let ledger = &till.ledger;
         let telling = async {
             match self {

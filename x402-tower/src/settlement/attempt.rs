@@ -170,11 +170,7 @@ pub(super) fn put_off(till: &Till, parked: &Parked, tries: u32) -> Parked {
 }
 
 pub(super) async fn park(till: &Arc<Till>, token: Token, parked: Arc<Parked>) {
-    // What somebody else has by now is not this process's to look after.
-    if LastWord::Park(parked).say(till, token).await != Some(Fenced::Lost) {
-        till.tasks.parked();
-        till.reconcile.notify_one();
-    }
+    LastWord::Park(parked).say(till, token).await;
 }
 
 pub(super) async fn give_up(till: &Arc<Till>, token: Token, parked: &Parked) {

@@ -44,7 +44,8 @@ async fn look_after(till: &Arc<Till>, places: &Arc<Semaphore>) -> bool {
         // No more is asked for than can be begun: what waits loses its lease, and is nobody's meanwhile.
         let free = free(places).await;
         let lease = longest_try(&till.limits) + LEASE_MARGIN;
-        let until = till.now() + lease;
+        let now = till.now();
+        let until = now + lease;
         let seller = till.origin.name().map(|name| &**name);
         let due = match till.ledger.due(seller, free.len(), lease).await {
             Ok(due) => due,
@@ -61,6 +62,7 @@ async fn look_after(till: &Arc<Till>, places: &Arc<Semaphore>) -> bool {
             }
         }
         if is_all {
+            till.tasks.all_given(now);
             return till.tasks.how_many_parked() > 0;
         }
     }
@@ -84,7 +86,7 @@ fn begin(
 ) {
     // In this order, so that whoever drains sees it as one of both.
     let (till, task) = (Arc::clone(till), till.tasks.begin());
-    till.tasks.unparked();
+    till.tasks.unparked(token.key());
     let home = till.home.clone();
     home.spawn(async move {
         attempt(&till, token, parked, until).await;
