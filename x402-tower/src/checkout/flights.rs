@@ -65,10 +65,11 @@ impl Flights {
 
     /// Room for one more paid request, unless there are too many.
     pub(crate) fn take_off(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        if self.closed.load(Ordering::Relaxed) {
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        // In this order: whoever has closed it either waits for this permit, or is seen here.
+        if self.closed.load(Ordering::SeqCst) {
             return Err(Refusal::Stopping);
         }
-        let permit = Arc::clone(&self.permits).try_acquire_owned();
         permit.map_err(|_| Refusal::Busy)
     }
 
@@ -80,7 +81,7 @@ impl Flights {
 
     /// Takes no more paid requests from now on.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
+        self.closed.store(true, Ordering::SeqCst);
     }
 
     /// How many paid requests are on their way.
