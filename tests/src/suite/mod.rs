@@ -17,6 +17,7 @@ pub mod services;
 pub mod stream;
 pub mod tamper;
 pub mod upto;
+pub mod windows;
 
 /// Makes a test of every behaviour, for one [`App`](crate::App).
 #[macro_export]
@@ -260,6 +261,11 @@ macro_rules! behaviours {
                 is_settled_by_any_account_of_the_facilitator,
                 is_never_settled_before_serving,
                 can_be_what_a_price_function_says,
+            ];
+            windows: [
+                that_never_open_get_nothing,
+                that_open_late_get_all,
+                of_many_streams_share_one_payment,
             ];
         }
     };

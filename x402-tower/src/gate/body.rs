@@ -28,7 +28,12 @@ pin_project! {
         /// A sold answer, watched until it is handed over.
         Sold { #[pin] body: RB, rest: Bytes, watch: Option<Box<Watch>> },
         /// An answer that is all there: one of ours, or one that was captured.
-        Whole { data: Option<Bytes>, trailers: Option<Box<HeaderMap>>, handover: Option<Box<Handover>> },
+        Whole {
+            data: Option<Bytes>,
+            trailers: Option<Box<HeaderMap>>,
+            handover: Option<Box<Handover>>,
+            ends_by_length: bool,
+        },
     }
 }
 
@@ -38,7 +43,8 @@ pub(super) struct Watch {
     handover: Handover,
     /// How many bytes are still to come, if that is known.
     left: Option<u64>,
-    /// Whether that is all that a server asks for.
+    /// Whether that is all that a server asks for. Else it asks until it is told that there is no more, and not before the last
+    /// piece is on its way: by HTTP/2 one can wait for as long as the client likes.
     ends_by_length: bool,
     copy: Option<Copy>,
 }
@@ -200,7 +206,16 @@ impl<RB: Body> ResponseBody<RB> {
         }
     }
 
-    pub(super) fn whole(captured: Captured, handover: Option<Box<Handover>>) -> Self {
+    /// No body.
+    pub(super) fn nothing() -> Self {
+        Self::whole(Captured::default(), None, true)
+    }
+
+    pub(super) fn whole(
+        captured: Captured,
+        handover: Option<Box<Handover>>,
+        ends_by_length: bool,
+    ) -> Self {
         let Captured { data, trailers } = captured;
         let data = (!data.is_empty()).then_some(data);
         let mut handover = handover;
@@ -212,6 +227,7 @@ impl<RB: Body> ResponseBody<RB> {
                 data,
                 trailers,
                 handover,
+                ends_by_length,
             },
         }
     }
@@ -283,7 +299,9 @@ impl<RB: Body> Body for ResponseBody<RB> {
                         // A server that knows the length, or is told that this was the end, does not ask again, and nothing
                         // comes behind trailers.
                         let is_over = |watch: &Watch| {
-                            let is_last = || frame.is_trailers() || body.is_end_stream();
+                            let is_last = || {
+                                frame.is_trailers() || watch.ends_by_length && body.is_end_stream()
+                            };
                             watch.is_over() || rest.is_empty() && is_last() && !watch.is_short()
                         };
                         if watch.as_deref().is_some_and(is_over) {
@@ -301,6 +319,7 @@ impl<RB: Body> Body for ResponseBody<RB> {
                 data,
                 trailers,
                 handover,
+                ends_by_length,
             } => {
                 let frame = match data.take() {
                     Some(all) => {
@@ -310,7 +329,8 @@ impl<RB: Body> Body for ResponseBody<RB> {
                     }
                     None => trailers.take().map(|trailers| Frame::trailers(*trailers)),
                 };
-                if trailers.is_none() && data.is_none() {
+                let asks_on = !*ends_by_length && frame.as_ref().is_some_and(Frame::is_data);
+                if trailers.is_none() && data.is_none() && !asks_on {
                     delivered(handover);
                 }
                 Poll::Ready(frame.map(Ok))
@@ -321,8 +341,19 @@ impl<RB: Body> Body for ResponseBody<RB> {
     fn is_end_stream(&self) -> bool {
         match &self.inner {
             Inner::Free { body } => body.is_end_stream(),
-            Inner::Sold { body, rest, .. } => rest.is_empty() && body.is_end_stream(),
-            Inner::Whole { data, trailers, .. } => data.is_none() && trailers.is_none(),
+            Inner::Sold { body, rest, watch } => {
+                let asks_on = watch.as_ref().is_some_and(|watch| !watch.ends_by_length);
+                rest.is_empty() && body.is_end_stream() && !asks_on
+            }
+            Inner::Whole {
+                data,
+                trailers,
+                handover,
+                ends_by_length,
+            } => {
+                let asks_on = handover.is_some() && !ends_by_length;
+                data.is_none() && trailers.is_none() && !asks_on
+            }
         }
     }
 

@@ -9,7 +9,9 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::capture::{Capture, Captured};
-use super::goods::{Buyer, Goods, Judged, Packed, judge_paid, judge_sale, ours, preflighted};
+use super::goods::{
+    Buyer, Goods, Judged, Packed, judge_paid, judge_sale, ours, ours_by, preflighted,
+};
 use super::reading::{ReadBody, Reading, Until};
 use super::{RequestBody, ResponseBody};
 use crate::checkout::{
@@ -199,7 +201,7 @@ where
         mut ready: S,
     ) -> Self {
         match admission {
-            Admission::Reply(reply) => Self::answer(ours(*reply)),
+            Admission::Reply(reply) => Self::answer(ours_by(*reply, request.version())),
             Admission::Free => Self::Free {
                 future: ready.call(request),
             },
@@ -476,7 +478,7 @@ fn response_head<RB: Body>(response: Response<ResponseBody<RB>>) -> Response<Res
     let body = match body.into_nothing() {
         Ok(length) => {
             parts.headers.insert(header::CONTENT_LENGTH, length.into());
-            ResponseBody::whole(Captured::default(), None)
+            ResponseBody::nothing()
         }
         Err(body) => body,
     };

@@ -130,7 +130,8 @@ impl<RB: Body> Packed<RB> {
         match self {
             Self::Stream(goods, body) => goods.stream(body, handover, receipt),
             Self::Whole(goods, captured) => {
-                let body = ResponseBody::whole(captured, Some(Box::new(handover)));
+                let handover = Some(Box::new(handover));
+                let body = ResponseBody::whole(captured, handover, goods.ends_by_length);
                 Response::from_parts(goods.into_parts(receipt), body)
             }
         }
@@ -257,6 +258,11 @@ pub fn misconfigured<RB: Body>() -> Response<ResponseBody<RB>> {
 
 /// One of our own answers.
 pub(super) fn ours<RB: Body>(reply: Reply) -> Response<ResponseBody<RB>> {
+    ours_by(reply, http::Version::HTTP_11)
+}
+
+/// The same for what may have to arrive.
+pub(super) fn ours_by<RB: Body>(reply: Reply, http: http::Version) -> Response<ResponseBody<RB>> {
     let Reply {
         status,
         headers,
@@ -267,7 +273,8 @@ pub(super) fn ours<RB: Body>(reply: Reply) -> Response<ResponseBody<RB>> {
         data: body,
         trailers: None,
     };
-    let mut response = Response::new(ResponseBody::whole(captured, handover));
+    let ends_by_length = http < http::Version::HTTP_2;
+    let mut response = Response::new(ResponseBody::whole(captured, handover, ends_by_length));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
@@ -277,7 +284,7 @@ pub(super) fn ours<RB: Body>(reply: Reply) -> Response<ResponseBody<RB>> {
 /// Somebody inside may have answered who answers everything.
 pub(super) fn preflighted<RB: Body>(response: Response<RB>) -> Response<ResponseBody<RB>> {
     let (parts, _) = response.into_parts();
-    let mut response = Response::new(ResponseBody::whole(Captured::default(), None));
+    let mut response = Response::new(ResponseBody::nothing());
     *response.status_mut() = match parts.status {
         status if status.is_informational() || status.is_redirection() => StatusCode::NO_CONTENT,
         status => status,
