@@ -1,6 +1,7 @@
 //! The gate as a member of a `tower` stack: readiness, errors, and bodies of every kind.
 
 use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -15,8 +16,13 @@ use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
+use tower::balance::p2c::Balance;
+use tower::discover::ServiceList;
+use tower::hedge::{self, Hedge};
 use tower::limit::ConcurrencyLimit;
+use tower::load::Constant;
 use tower::load_shed::LoadShed;
+use tower::retry::{self, RetryLayer};
 use tower::{Layer as _, Service, ServiceBuilder, service_fn};
 use tower_test::mock;
 use x402_tests::shop::PAYEE;
@@ -231,6 +237,155 @@ async fn errors_pass_through_and_release_the_payment() {
         "the handler is broken"
     );
     assert_eq!(ask(&mut gated, again).await.status(), StatusCode::OK);
+}
+
+/// Asks once more after whatever has failed, or takes too long.
+#[derive(Clone)]
+struct OnceMore;
+
+impl<B: Clone, RB, E> retry::Policy<Request<B>, Response<RB>, E> for OnceMore {
+    type Future = Ready<()>;
+
+    fn retry(
+        &mut self,
+        _: &mut Request<B>,
+        answer: &mut Result<Response<RB>, E>,
+    ) -> Option<Ready<()>> {
+        let failed = |answer: &mut Response<RB>| answer.status().is_server_error();
+        answer.as_mut().is_ok_and(failed).then(|| ready(()))
+    }
+
+    fn clone_request(&mut self, request: &Request<B>) -> Option<Request<B>> {
+        Some(request.clone())
+    }
+}
+
+impl<B: Clone> hedge::Policy<Request<B>> for OnceMore {
+    fn clone_request(&self, request: &Request<B>) -> Option<Request<B>> {
+        Some(request.clone())
+    }
+
+    fn can_retry(&self, _: &Request<B>) -> bool {
+        true
+    }
+}
+
+/// A handler that fails for the first two times.
+fn failing<B>(
+    runs: &Arc<AtomicUsize>,
+) -> impl Service<Request<B>, Response = Response<Full<Bytes>>, Error = Infallible, Future: Send>
++ Clone
++ use<B> {
+    let runs = Arc::clone(runs);
+    service_fn(move |_: Request<B>| {
+        let mut response = Response::new(Full::from("the goods"));
+        if runs.fetch_add(1, Ordering::SeqCst) < 2 {
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        ready(Ok(response))
+    })
+}
+
+/// A seller, and what is written down.
+fn watched() -> (X402, Spy) {
+    let ledger = Spy::new(MemoryLedger::builder().build());
+    let x402 = X402::local().ledger(ledger.clone()).build().unwrap();
+    (x402, ledger)
+}
+
+/// Whoever asks again around a price does so with the same payment, and whoever does so within is paid once.
+#[tokio::test]
+async fn what_fails_is_tried_again_around_and_within() {
+    let wallet = Wallet::from_seed(1);
+    let runs = Arc::new(AtomicUsize::new(0));
+    let (x402, ledger) = watched();
+    let mut around = ServiceBuilder::new()
+        .layer(RetryLayer::new(OnceMore))
+        .layer(x402.price("$0.01").unwrap())
+        .service(failing(&runs));
+    assert_eq!(buy(&mut around, &wallet).await, "the goods");
+    assert_eq!(ledger.count(Verb::Claim), 3);
+    assert_eq!(ledger.count(Verb::Release), 2);
+    assert_eq!(ledger.count(Verb::Commit), 1);
+    assert_eq!(ledger.count(Verb::Delivered), 1);
+
+    runs.store(0, Ordering::SeqCst);
+    let (x402, ledger) = watched();
+    let mut within = ServiceBuilder::new()
+        .layer(x402.price("$0.01").unwrap())
+        .map_request(|request: Mocked| request.map(drop))
+        .layer(RetryLayer::new(OnceMore))
+        .service(failing(&runs));
+    assert_eq!(buy(&mut within, &wallet).await, "the goods");
+    assert_eq!(runs.load(Ordering::SeqCst), 3);
+    assert_eq!(ledger.count(Verb::Claim), 1);
+    assert_eq!(ledger.count(Verb::Delivered), 1);
+}
+
+/// A request that is sent twice because it takes so long is one purchase, and whichever answer is dropped leaves nothing.
+#[tokio::test(start_paused = true)]
+async fn a_hedge_buys_once() {
+    let wallet = Wallet::from_seed(1);
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let (x402, ledger) = watched();
+    let slow = service_fn(move |request: Mocked| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            goods(request).await
+        }
+    });
+    let gated = x402.price("$0.01").unwrap().layer(slow);
+    let minute = Duration::from_secs(60);
+    let mut hedged = Hedge::new_with_mock_latencies(gated, OnceMore, 1, 0.9, minute, &[1; 20]);
+    for bought in 1..=3 {
+        assert_eq!(buy(&mut hedged, &wallet).await, "the goods");
+        assert_eq!(runs.load(Ordering::SeqCst), bought);
+        assert_eq!(ledger.count(Verb::Commit), bought);
+        assert_eq!(ledger.count(Verb::Delivered), bought);
+    }
+    assert!(x402.drain(Duration::ZERO).await.is_clean());
+}
+
+/// Prices of one seller stand beside one another. A payment is known to all of them.
+#[tokio::test]
+async fn a_balance_of_prices_sells_once() {
+    let (x402, ledger) = watched();
+    let price = x402.price("$0.01").unwrap();
+    let gates = [0; 3].map(|load| Constant::new(price.clone().layer(service_fn(goods)), load));
+    let mut balance = Balance::new(ServiceList::new::<Request<Empty<Bytes>>>(gates));
+    let wallet = Wallet::from_seed(1);
+    for bought in 1..=5 {
+        let challenge = ask(&mut balance, unpaid()).await;
+        let request = paid(&challenge, &wallet);
+        for _ in 0..5 {
+            let answer = ask(&mut balance, request.clone()).await;
+            assert_eq!(answer.status(), StatusCode::OK);
+            answer.into_body().collect().await.unwrap();
+        }
+        assert_eq!(ledger.count(Verb::Commit), bought);
+    }
+}
+
+/// What a filter within turns down is not paid for.
+#[tokio::test]
+async fn filters_turn_payments_down_for_nothing() {
+    let (x402, ledger) = watched();
+    let mut closed = ServiceBuilder::new()
+        .layer(x402.price("$0.01").unwrap())
+        .filter(|_: Mocked| Err::<Mocked, _>("closed"))
+        .service(service_fn(goods));
+    let challenge = ask(&mut closed, unpaid()).await;
+    let request = paid(&challenge, &Wallet::from_seed(1));
+    for times in 1..=5 {
+        std::future::poll_fn(|cx| closed.poll_ready(cx))
+            .await
+            .unwrap();
+        let refused = closed.call(request.clone()).await.unwrap_err();
+        assert_eq!(refused.to_string(), "closed");
+        assert_eq!(ledger.count(Verb::Release), times);
+    }
 }
 
 fn by_http_2(mut request: Request<Empty<Bytes>>) -> Request<Empty<Bytes>> {

@@ -6,6 +6,7 @@ pub mod challenge;
 pub mod concurrent;
 pub mod disconnect;
 pub mod faults;
+pub mod files;
 pub mod owed;
 pub mod pages;
 pub mod panics;
@@ -261,6 +262,10 @@ macro_rules! behaviours {
                 is_settled_by_any_account_of_the_facilitator,
                 is_never_settled_before_serving,
                 can_be_what_a_price_function_says,
+            ];
+            files: [
+                are_sold_in_parts,
+                cost_nothing_if_there_is_nothing_to_give,
             ];
             windows: [
                 that_never_open_get_nothing,
