@@ -1,13 +1,14 @@
 //! Middleware of others, around a price and within.
 
 use actix_cors::Cors;
+use actix_files::Files;
 use actix_web::middleware::{Compress, Logger, NormalizePath, TrailingSlash};
 use actix_web::{App, web};
 use http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_ENCODING,
+    ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_ENCODING, IF_MODIFIED_SINCE, RANGE,
 };
-use http::{Method, Request, StatusCode};
+use http::{HeaderName, Method, Request, StatusCode};
 use x402_actix::cors::{ALLOWED_HEADERS, EXPOSED_HEADERS};
 use x402_tests::buyer::{get, paying, request};
 use x402_tests::{Answer, Challenge, Kitchen, Running, Shop, Verb, send};
@@ -168,5 +169,54 @@ async fn paths_that_are_tidied_up_lead_to_the_price() {
         }
         assert_eq!(kitchen.started(), 0);
         shop.assert_charges(0);
+    }
+}
+
+/// Files are sold in parts, compressed or not, and cost nothing to whoever has them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_sold_in_parts() {
+    const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    const FILE: &str = "/files/Cargo.lock";
+    let file = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock")).unwrap();
+    for compressed in [false, true] {
+        let (shop, x402) = open().await;
+        let price = x402.price("$0.01").unwrap();
+        let app = serve!(move || {
+            use actix_web::middleware::Condition;
+            let files = web::scope("/files").service(Files::new("/", ROOT));
+            let files = files.wrap(price.clone());
+            App::new().service(files.wrap(Condition::new(compressed, Compress::default())))
+        });
+        let challenge = Challenge::of(&ask(&app, FILE).await);
+        let payment = shop.buyer(1).pay(&challenge);
+        let ask = |name: HeaderName, value: &str| {
+            let mut request = paying(get(FILE), &payment);
+            let headers = request.headers_mut();
+            headers.insert(ACCEPT_ENCODING, "gzip".parse().unwrap());
+            headers.insert(name, value.parse().unwrap());
+            send(app.address, request)
+        };
+        let beyond = ask(RANGE, "bytes=99999999-").await;
+        assert_eq!(beyond.status, StatusCode::RANGE_NOT_SATISFIABLE);
+        let has_it = ask(IF_MODIFIED_SINCE, "Fri, 01 Jan 2100 00:00:00 GMT").await;
+        assert_eq!(has_it.status, StatusCode::NOT_MODIFIED);
+        shop.assert_charges(0);
+        // The second time it is read anew, or was kept.
+        for _ in 0..2 {
+            let part = ask(RANGE, "bytes=100-199").await;
+            assert_eq!(part.status, StatusCode::PARTIAL_CONTENT);
+            assert_eq!(part.body, file[100..200]);
+            assert!(part.receipt().success);
+            shop.ledger.wait_for(Verb::Delivered, 1).await;
+        }
+        let other = ask(RANGE, "bytes=0-").await;
+        assert_eq!(other.status, StatusCode::CONFLICT);
+        shop.assert_charges(1);
+
+        let payment = shop.buyer(2).pay(&challenge);
+        let whole = send(app.address, paying(get(FILE), &payment)).await;
+        assert_eq!(whole.body, file);
+        shop.ledger.wait_for(Verb::Delivered, 2).await;
+        shop.assert_charges(2);
     }
 }
