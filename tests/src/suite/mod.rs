@@ -193,6 +193,7 @@ macro_rules! behaviours {
                 are_not_settled_by_who_may_have_lost_them,
                 are_given_up_though_they_have_no_end,
                 are_forgotten_though_they_have_no_end,
+                are_begun_in_time_though_they_have_no_end,
                 are_given_up_though_nobody_knows_their_scheme,
             ];
             services: [

@@ -15,7 +15,7 @@ use x402_tower::settlement::{Testimony, Witness};
 
 use crate::buyer::{get, paying};
 use crate::shop::{PAYEE, goods};
-use crate::{App, BoxError, Shop, ShopBuilder, Verb};
+use crate::{App, BoxError, Kitchen, Shop, ShopBuilder, Verb};
 
 /// A shop whose requests do not wait for a settlement of which nothing is heard at first.
 fn hasty() -> ShopBuilder {
@@ -159,6 +159,26 @@ pub async fn are_forgotten_though_they_have_no_end<A: App>() {
     let refused = shop.send(paying(get("/goods"), &payment)).await;
     assert_eq!(refused.status, StatusCode::PAYMENT_REQUIRED, "{refused:?}");
     shop.assert_charges(1);
+}
+
+/// Nor may its handler take longer than its claim lasts.
+pub async fn are_begun_in_time_though_they_have_no_end<A: App>() {
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::builder()
+        .seller(|seller| seller.scheme(Endless::default()))
+        .sell("/goods", |x402| x402.route("$0.01"), kitchen.handler())
+        .open::<A>()
+        .await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let ask = paying(get("/goods"), &payment);
+    let waiting = tokio::spawn(crate::send(shop.address(), ask));
+    kitchen.wait_started(1).await;
+    let useful = USABLE_FOR - Duration::from_secs(36 - 1);
+    shop.clock.sleeper_for(useful).await;
+    shop.clock.advance(useful);
+    kitchen.wait_dropped(1).await;
+    assert_eq!(waiting.await.unwrap().status, StatusCode::PAYMENT_REQUIRED);
+    shop.assert_charges(0);
 }
 
 /// What was parked before a server was set up otherwise may be in a token that it knows nothing of any more. It is given up in

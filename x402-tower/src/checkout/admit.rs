@@ -154,7 +154,11 @@ impl Sale {
     pub(crate) fn lapse(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let policy = &self.paying.asked.policy;
         let till = &policy.till;
-        let too_late = settle_before(policy, &self.good.identified.authorization);
+        let good = &self.good;
+        let too_late = settle_before(policy, &good.identified.authorization);
+        // Where the payment does not say how long it is good for, its claim ends all the same.
+        let to_settle = Duration::from_secs(policy.budgets.to_settle());
+        let too_late = too_late.min(good.usable_until.saturating_sub(to_settle));
         let left = too_late.saturating_sub(till.now());
         // A clock may end its pauses a little early.
         let a_bit = Duration::from_secs(1);
