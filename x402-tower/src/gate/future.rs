@@ -199,9 +199,10 @@ where
         admission: Admission,
         request: Request<RequestBody<B>>,
         mut ready: S,
+        version: Version,
     ) -> Self {
         match admission {
-            Admission::Reply(reply) => Self::answer(ours_by(*reply, request.version())),
+            Admission::Reply(reply) => Self::answer(ours_by(*reply, version)),
             Admission::Free => Self::Free {
                 future: ready.call(request),
             },
@@ -347,7 +348,7 @@ where
                     let (Some(request), Some(ready)) = (request.take(), ready.take()) else {
                         return polled_too_often();
                     };
-                    State::after_admission(admission, request, ready)
+                    State::after_admission(admission, request, ready, version)
                 }
                 StateProjection::Free { future } => {
                     let response = ready!(future.poll(cx))?;
