@@ -1,5 +1,5 @@
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
 
 use crate::args::{Args, Pricing, word};
 use crate::handler::Handler;
@@ -34,7 +34,13 @@ fn route(args: &Args, root: &TokenStream) -> TokenStream {
             let first = options.next();
             quote!(__x402_seller.route(#first)#(.or(#options))*)
         }
-        Pricing::With(function) => quote!(__x402_seller.route_with(#function)),
+        // Where it is no function of a head, the compiler points at it.
+        Pricing::With(function) => {
+            let span = function.clone().into_iter().next();
+            let span = span.map_or_else(Span::call_site, |token| token.span());
+            let route_with = Ident::new("route_with", Span::call_site().located_at(span));
+            quote_spanned!(route_with.span()=> __x402_seller.#route_with(#function))
+        }
         // This never runs: something is wrong, and so it does not compile.
         Pricing::Nowhere => return quote!(|_| ::core::unreachable!()),
     };

@@ -34,8 +34,11 @@ impl Parse for Handler {
         let name = input.call(Ident::parse_any)?;
         if input.peek(Token![<]) {
             let generics: syn::Generics = input.parse()?;
-            if !generics.params.is_empty() {
+            if generics.params.len() > generics.lifetimes().count() {
                 return Err(generic(&generics.params));
+            }
+            if !generics.params.is_empty() {
+                return Err(borrowed(&generics.params));
             }
         }
         let list;
@@ -149,6 +152,13 @@ fn generic(tokens: impl quote::ToTokens) -> Error {
     )
 }
 
+fn borrowed(tokens: impl quote::ToTokens) -> Error {
+    Error::new_spanned(
+        tokens,
+        "a handler cannot borrow its arguments: take what is owned, like `String`",
+    )
+}
+
 fn arguments(list: ParseStream<'_>) -> Result<Vec<Type>> {
     let mut types = Vec::new();
     while !list.is_empty() {
@@ -166,6 +176,14 @@ fn arguments(list: ParseStream<'_>) -> Result<Vec<Type>> {
         let argument: Type = list.parse()?;
         if has_impl(argument.to_token_stream()) {
             return Err(generic(argument));
+        }
+        if let Type::Reference(reference) = &argument
+            && reference
+                .lifetime
+                .as_ref()
+                .is_none_or(|life| life.ident != "static")
+        {
+            return Err(borrowed(argument));
         }
         if types.len() == MOST_ARGUMENTS {
             return Err(Error::new_spanned(
@@ -336,7 +354,10 @@ mod tests {
             ("extern \"C\" fn f() {}", "cannot be `extern fn`"),
             ("async unsafe fn f() {}", "cannot be `unsafe fn`"),
             ("async fn f<T>(t: T) {}", "cannot be generic"),
-            ("async fn f<'a>(t: A<'a>) {}", "cannot be generic"),
+            ("async fn f<'a, T>(t: A<'a, T>) {}", "cannot be generic"),
+            ("async fn f<'a>(t: A<'a>) {}", "cannot borrow"),
+            ("async fn f(t: &str) {}", "cannot borrow"),
+            ("async fn f(t: &mut A) {}", "cannot borrow"),
             ("async fn f(t: impl A) {}", "cannot be generic"),
             ("async fn f(t: Vec<impl A>) {}", "cannot be generic"),
             ("async fn f(&self) {}", "a method"),

@@ -22,7 +22,8 @@ pub(crate) fn did_you_mean<T: AsRef<str>>(
 fn likeness(word: &str, known: &str) -> Option<usize> {
     let far = distance(word, known);
     let bound = (word.len().max(known.len()) / 3).max(1);
-    let is_part = word.len() >= 3 && known.contains(word);
+    let is_part =
+        (word.len() >= 3 && known.contains(word)) || (known.len() >= 4 && word.contains(known));
     (far <= bound || is_part).then_some(far)
 }
 
@@ -56,6 +57,7 @@ mod tests {
             ("payto", Some("pay_to")),
             ("mimetype", Some("mime_type")),
             ("timeout", Some("max_timeout")),
+            ("price_usd", Some("price")),
             ("colour", None),
             ("x", None),
         ] {

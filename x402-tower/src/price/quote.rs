@@ -35,6 +35,12 @@ impl From<Accept> for Quote {
 }
 
 /// What a price function may return: a [`Quote`], one [`Accept`], a price in any form, or a `Result` with one of these.
+#[diagnostic::on_unimplemented(
+    message = "a price function cannot answer `{Self}`",
+    label = "no price",
+    note = "a price is a text like `\"$0.01\"`, an `Accept`, or a `Quote`, or a `Result` with one of them; \
+            `Quote::free()` says that a request costs nothing"
+)]
 pub trait IntoQuote {
     /// The quote, or why there is none; the request is answered 500 then, and never served.
     fn into_quote(self) -> Result<Quote, Box<dyn StdError + Send + Sync>>;

@@ -100,4 +100,19 @@ async fn all_at_once() -> &'static str {
     ""
 }
 
+#[paid("$0.01", asset = "USDT", facilitator = "https://facilitator.example")]
+async fn called_otherwise() -> &'static str {
+    ""
+}
+
+#[paid("$0.01", settle = Settle::Before)]
+async fn a_path() -> &'static str {
+    ""
+}
+
+#[paid("$0.01", tags())]
+async fn no_tags() -> &'static str {
+    ""
+}
+
 fn main() {}

@@ -37,6 +37,9 @@ async fn named_constant() -> &'static str {
     ""
 }
 
+#[paid(concat!("$", "0.01"))]
+async fn put_together() {}
+
 #[paid(0.01)]
 async fn number() -> &'static str {
     ""

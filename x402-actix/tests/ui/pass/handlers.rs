@@ -80,6 +80,18 @@ async fn by_another_name() -> &'static str {
     ""
 }
 
+macro_rules! sold {
+    ($name:ident, $path:literal, $price:literal, $network:literal) => {
+        #[paid($price, network = $network, description = $price)]
+        #[get($path)]
+        async fn $name() -> &'static str {
+            price!($price)
+        }
+    };
+}
+
+sold!(by_a_macro, "/macro", "$0.01", "base");
+
 #[get("/below")]
 #[paid("$0.01")]
 #[expect(unused_variables)]
@@ -97,6 +109,7 @@ fn main() {
         .route("/6", web::get().to(metered))
         .service(several)
         .service(by_another_name)
+        .service(by_a_macro)
         .service(below);
     assert_eq!(price!("$0.01"), "$0.01");
     let _ = |x402: X402| x402.check([&several, &by_another_name, &below, &weather::weather]);

@@ -60,4 +60,13 @@ async fn no_lint() {}
 #[paid("$0", netwrok = "base", settle = later, tags = "a")]
 async fn all_at_once() {}
 
+#[paid("$0.01", asset = "USDT", facilitator = "https://facilitator.example")]
+async fn called_otherwise() {}
+
+#[paid("$0.01", settle = Settle::Before)]
+async fn a_path() {}
+
+#[paid("$0.01", tags())]
+async fn no_tags() {}
+
 fn main() {}

@@ -18,6 +18,12 @@ const CONSTANT: u8 = 1;
 async fn generic<T: Default>() {}
 
 #[paid("$0.01")]
+async fn of_a_lifetime<'a>(_: std::borrow::Cow<'a, str>) {}
+
+#[paid("$0.01")]
+async fn borrowed(_: &str) {}
+
+#[paid("$0.01")]
 async fn generic_argument(_: impl Send) {}
 
 #[paid("$0.01")]

@@ -23,6 +23,9 @@ async fn path() {}
 #[paid(price = PRICE)]
 async fn named_constant() {}
 
+#[paid(concat!("$", "0.01"))]
+async fn put_together() {}
+
 #[paid(0.01)]
 async fn number() {}
 

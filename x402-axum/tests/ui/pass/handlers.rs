@@ -92,6 +92,17 @@ async fn attributes(x402: State<X402>, body: String) -> Result<impl IntoResponse
     Ok("sunny")
 }
 
+macro_rules! sold {
+    ($name:ident, $price:literal, $network:literal, $answer:ty) => {
+        #[paid($price, network = $network, description = $price)]
+        async fn $name() -> $answer {
+            price!($price)
+        }
+    };
+}
+
+sold!(by_a_macro, "$0.01", "base", &'static str);
+
 #[paid("$0.01")]
 #[deprecated = "there is `weather`"]
 async fn old() {}
@@ -103,7 +114,7 @@ fn main() {
         .route("/3", get(unusual).post(of_the_sellers_own))
         .route("/4", get(somewhere).post(everything))
         .route("/5", get(dynamic).post(several).put(metered))
-        .route("/6", get(by_another_name).post(attributes))
+        .route("/6", get(by_another_name).post(attributes).put(by_a_macro))
         .with_state(x402());
     #[allow(deprecated)]
     let _ = get::<_, _, X402>(old);

@@ -1,4 +1,4 @@
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
@@ -54,7 +54,7 @@ impl Argument {
         };
         match literal(tokens, errors)? {
             Some(Lit::Str(text)) => return Some(text),
-            Some(other) if name == "price" => {
+            Some(other @ (Lit::Int(_) | Lit::Float(_))) if name == "price" => {
                 errors.at(
                     &other,
                     format!(
@@ -132,6 +132,12 @@ impl Argument {
 fn literal(tokens: &TokenStream, errors: &mut Errors) -> Option<Option<Lit>> {
     let mut rest = tokens.clone().into_iter();
     match rest.next() {
+        // Where a macro of the user's has written the attribute, `$price:literal` stands in a group that nobody sees.
+        Some(TokenTree::Group(group))
+            if group.delimiter() == Delimiter::None && rest.next().is_none() =>
+        {
+            literal(&group.stream(), errors)
+        }
         Some(TokenTree::Literal(first)) => {
             if let Some(next) = rest.next()
                 && !matches!(next, TokenTree::Punct(_))
@@ -153,7 +159,9 @@ fn literal(tokens: &TokenStream, errors: &mut Errors) -> Option<Option<Lit>> {
 
 impl Parse for Argument {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let named = input.peek(syn::Ident::peek_any) && !input.peek2(Token![::]);
+        let is_expression =
+            input.peek2(Token![::]) || input.peek2(Token![!]) || input.peek2(Token![.]);
+        let named = input.peek(syn::Ident::peek_any) && !is_expression;
         if !named {
             return Ok(Self {
                 name: None,
@@ -204,7 +212,8 @@ impl ToTokens for Argument {
             Value::Alone => quote!(#name),
             Value::Is(value) if name.is_some() => quote!(#name = #value),
             Value::Is(value) => value.clone(),
-            Value::List(list) => quote!(#name(#list)),
+            // Parentheses of our own would be nowhere of the user's.
+            Value::List(list) => quote!(#name #list),
         });
     }
 }

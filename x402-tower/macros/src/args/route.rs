@@ -41,7 +41,10 @@ impl Call {
             "max_timeout" | "handler_budget" | "settlement_budget" | "quote_window" => argument
                 .expression(is_number, errors)
                 .map(CallValue::Seconds),
-            "tags" => argument.list_of(errors).map(CallValue::List),
+            "tags" => match argument.list_of(errors) {
+                Some(list) if list.is_empty() => argument.miswritten(errors),
+                list => list.map(CallValue::List),
+            },
             "settle" => when(argument, errors).map(CallValue::Settle),
             _ => return None,
         };
@@ -86,12 +89,16 @@ fn when(argument: &Argument, errors: &mut Errors) -> Option<Ident> {
         "before" => "Before",
         "after" => "After",
         _ => {
-            let meant = nearest(text.trim_matches('"'), ["before", "after"])
-                .map(|meant| format!("; write `settle = {meant}`"))
-                .unwrap_or_default();
+            // `"before"`, or `Settle::Before`.
+            let last = text.rsplit(':').next().unwrap_or_default();
+            let meant = nearest(last.trim_matches(['"', ' ']), ["before", "after"]);
+            let meant = meant.map_or_else(
+                || "`settle = before` or `settle = after`".to_owned(),
+                |meant| format!("`settle = {meant}`"),
+            );
             errors.at(
                 tokens,
-                format!("the money moves `before` the handler runs or `after` it{meant}"),
+                format!("the money moves `before` the handler runs or `after` it; write {meant}"),
             );
             return None;
         }

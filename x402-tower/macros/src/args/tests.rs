@@ -52,12 +52,44 @@ fn a_price_is_a_literal_with_or_without_its_name() {
     );
     bad("PRICE", &["so it is a literal"]);
     bad("prices::CENT", &["as a literal"]);
-    bad("concat!(\"$\", \"1\")", &["a comma is missing"]);
+    bad("concat!(\"$\", \"1\")", &["as a literal"]);
+    bad("PRICE.text", &["as a literal"]);
+    bad("b\"$0.01\"", &["write `price = \"$0.01\"`"]);
     bad("price = concat!(\"$\", \"1\")", &["as a literal"]);
     bad("price(\"$1\")", &["write `price = \"$0.01\"`"]);
     bad("price = ", &["`price` has no value"]);
     bad("\"$0.01\" network = \"base\"", &["a comma is missing"]);
     bad("network = \"base\" \"$0.01\"", &["a comma is missing"]);
+}
+
+#[test]
+fn a_literal_that_a_macro_has_passed_on_is_one() {
+    use proc_macro2::{Delimiter, Group};
+
+    let passed = |literal: &str| Group::new(Delimiter::None, literal.parse().unwrap());
+    let (price, network) = (passed("\"$0.01\""), passed("\"base\""));
+    let (args, errors) = Args::read(quote!(#price, network = #network));
+    assert!(errors.is_empty(), "{:?}", errors.messages());
+    assert_eq!(
+        options(&args),
+        ["x::price::Accept::new(\"$0.01\").network(\"base\")"]
+    );
+    let price = passed("0.01");
+    let errors = Args::read(quote!(#price)).1;
+    assert_eq!(errors.messages(), ["a price is a text: write `\"$0.01\"`"]);
+}
+
+#[test]
+fn words_that_are_usual_elsewhere_are_understood() {
+    for (word, instead) in [
+        ("asset", "`price = \"0.5 USDT\"`"),
+        ("recipient", "`pay_to = \"0x…\"`"),
+        ("settle_before", "`settle = before`"),
+        ("facilitator", "`X402::builder().facilitator(…)`"),
+        ("base_url", "`X402_PUBLIC_URL`"),
+    ] {
+        bad(&format!("\"$0.01\", {word} = \"a\""), &[instead]);
+    }
 }
 
 #[test]

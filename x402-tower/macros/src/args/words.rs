@@ -43,6 +43,21 @@ const OF_LAYERS: [&str; 5] = [
     "unconfirmed_up_to",
 ];
 
+/// What is called otherwise here, and how it is written: words that are usual elsewhere.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("amount", "price = \"$0.01\""),
+    ("asset", "price = \"0.5 USDT\""),
+    ("currency", "price = \"0.5 USDT\""),
+    ("token", "price = \"0.5 USDT\""),
+    ("chain", "network = \"base\""),
+    ("address", "pay_to = \"0x…\""),
+    ("receiver", "pay_to = \"0x…\""),
+    ("recipient", "pay_to = \"0x…\""),
+];
+
+/// What is said once, of the seller.
+const OF_SELLERS: [&str; 4] = ["facilitator", "public_url", "base_url", "resource"];
+
 /// What options have, and literals cannot say.
 const OF_ACCEPT: &str = "extra";
 
@@ -73,13 +88,30 @@ pub(super) fn unknown(argument: &Argument, name: &Ident, errors: &mut Errors) {
         );
         return;
     }
+    if OF_SELLERS.contains(&text.as_str()) {
+        let method = match text.as_str() {
+            "facilitator" => "facilitator",
+            _ => "public_url",
+        };
+        errors.at(
+            name,
+            format!(
+                "`{text}` is said once, of the seller: `X402::builder().{method}(…)`, or `X402_{}` and `from_env()`",
+                method.to_uppercase()
+            ),
+        );
+        return;
+    }
     let names = WORDS.iter().map(|(name, _)| *name);
+    let elsewhere = ELSEWHERE.iter().find(|(word, _)| *word == text);
+    let meant = elsewhere.map(|(_, example)| *example);
+    let meant = meant.or_else(|| nearest(&text, names).map(example));
     let is_constant = matches!(argument.value, Value::Alone) && text.contains(char::is_uppercase);
-    let instead = match nearest(&text, names) {
+    let instead = match meant {
         _ if is_constant => {
             "; a price is looked at when compiling, so it is a literal: `\"$0.01\"`".to_owned()
         }
-        Some(meant) => format!("; did you mean `{}`?", example(meant)),
+        Some(meant) => format!("; did you mean `{meant}`?"),
         None => {
             let names: Vec<_> = WORDS.iter().map(|(name, _)| *name).collect();
             format!("; there are {}", names.join(", "))
