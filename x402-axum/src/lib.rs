@@ -165,3 +165,4 @@ mod documents {
     #[doc = include_str!("../../MIGRATING.md")]
     struct Migrating;
 }
+    pub use crate::state::Shared;

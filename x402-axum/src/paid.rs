@@ -17,7 +17,7 @@ use x402_tower::gate::{self, RequestBody, ResponseFuture};
 use crate::{Declaration, HasX402, body, log};
 
 /// Calls a handler behind the price that it declares. No extractor runs, and no body is read, before it is paid.
-pub fn call<H, T, S>(
+pub fn call<Via, H, T, S>(
     declaration: &'static Declaration,
     handler: H,
     request: Request,
@@ -25,7 +25,7 @@ pub fn call<H, T, S>(
 ) -> PaidFuture<H, T, S>
 where
     H: Handler<T, S>,
-    S: HasX402 + Clone,
+    S: HasX402<Via> + Clone,
 {
     match state.x402().declared(declaration) {
         Ok(paid) => {

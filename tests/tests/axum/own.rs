@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{FromRef, Path, Request};
+use axum::extract::{FromRef, Path, Request, State};
 use axum::handler::Handler as _;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::sse::{Event, Sse};
@@ -582,6 +582,25 @@ impl FromRef<Everything> for X402 {
     fn from_ref(everything: &Everything) -> Self {
         everything.x402.clone()
     }
+}
+
+#[tokio::test]
+async fn a_state_may_be_in_an_arc() {
+    #[paid("$0.01")]
+    async fn report(payment: Payment, State(state): State<Arc<Everything>>) -> String {
+        drop(state);
+        payment.payer().to_string()
+    }
+
+    let shop = Shop::open();
+    let state = Everything {
+        x402: shop.x402.clone(),
+    };
+    let app: Router = Router::new()
+        .nest("/reports", Router::new().route("/7", get(report)))
+        .with_state(Arc::new(state));
+    let (_, answer) = shop.buy(&app, "/reports/7").await;
+    assert_eq!(answer.text(), shop.buyer.address().to_string());
 }
 
 /// Handlers that declare their price, as the attribute has it, with a state of their own.

@@ -34,11 +34,13 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
         #erased
 
         #[allow(deprecated)]
-        impl<__X402Arguments, __X402State> #axum::handler::Handler<__X402Arguments, __X402State> for #name
+        impl<__X402Via, __X402Arguments, __X402State>
+            #axum::handler::Handler<(__X402Via, __X402Arguments), __X402State> for #name
         where
+            __X402Via: 'static,
             __X402Arguments: 'static,
             __X402Pointer: #axum::handler::Handler<__X402Arguments, __X402State>,
-            __X402State: #root::HasX402
+            __X402State: #root::HasX402<__X402Via>
                 + ::core::clone::Clone
                 + ::core::marker::Send
                 + ::core::marker::Sync
