@@ -187,11 +187,28 @@ pub type Builder = x402_tower::Builder<Paid>;
 /// Everything that can be said about a route.
 pub type RouteBuilder = x402_tower::RouteBuilder<Paid>;
 
+/// What makes handlers callable like functions. Only tests have that: whatever else calls one gives away what it sells.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __callable {
+    ($($items:tt)*) => { $($items)* };
+}
+
+/// Nothing: a handler is called through its price.
+#[cfg(not(feature = "testing"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __callable {
+    ($($items:tt)*) => {};
+}
+
 /// What attributes expand to. Not for anybody else.
 #[doc(hidden)]
 pub mod __private {
     pub use actix_web;
 
+    pub use crate::__callable as callable;
     pub use crate::handler::{Answer, Called, Gated, PaidFuture, call};
     pub use crate::strip::strip;
 }

@@ -99,7 +99,7 @@ pub use x402_tower::{
 /// let response = app.oneshot(request).await?;
 /// assert_eq!(response.status(), StatusCode::PAYMENT_REQUIRED);
 ///
-/// // In tests it is still a function.
+/// // In tests it is still a function: that is in the feature `testing`.
 /// let payment = Payment::from(TestPayment::new().build());
 /// let text = weather(payment, Path("Lisbon".to_owned())).await;
 /// assert!(text.starts_with("It is sunny in Lisbon"));
@@ -142,12 +142,30 @@ pub type Builder = x402_tower::Builder<Paid>;
 /// Everything that can be said about a route.
 pub type RouteBuilder = x402_tower::RouteBuilder<Paid>;
 
+/// What makes handlers callable like functions. Only tests have that: whatever else calls one gives away what it sells.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __callable {
+    ($($items:tt)*) => { $($items)* };
+}
+
+/// Nothing: a handler is called through its price.
+#[cfg(not(feature = "testing"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __callable {
+    ($($items:tt)*) => {};
+}
+
 /// What attributes expand to. Not for anybody else.
 #[doc(hidden)]
 pub mod __private {
     pub use axum;
 
+    pub use crate::__callable as callable;
     pub use crate::paid::{PaidFuture, call};
+    pub use crate::state::Shared;
 }
 
 #[cfg(all(
@@ -165,4 +183,3 @@ mod documents {
     #[doc = include_str!("../../MIGRATING.md")]
     struct Migrating;
 }
-    pub use crate::state::Shared;

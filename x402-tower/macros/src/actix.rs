@@ -69,7 +69,8 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
     }
 }
 
-/// What makes `weather(…).await` work in tests.
+/// What makes `weather(…).await` work in tests, and nowhere else: a closure that calls it would be a handler without a
+/// price.
 ///
 /// Whatever can be called, is `Clone`, as references are, and gives a future, would be a handler without a price. So what
 /// this gives is none, and can be awaited all the same.
@@ -87,7 +88,7 @@ fn direct(
         (output.clone(), called.clone())
     };
     // The compiler points here if the handler is more public than its types.
-    quote_spanned! {handler.span()=>
+    let callable = quote_spanned! {handler.span()=>
         #[allow(deprecated, clippy::too_many_arguments, clippy::type_complexity)]
         impl ::core::ops::Deref for #name {
             type Target = dyn ::core::ops::Fn(#(#arguments),*) -> #output;
@@ -99,7 +100,8 @@ fn direct(
                 &__x402_direct
             }
         }
-    }
+    };
+    quote!(#private::callable! { #callable })
 }
 
 fn boxed(output: &TokenStream) -> TokenStream {

@@ -19,7 +19,7 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
     let called = handler.called();
     let answer = boxed(&response);
     let priced = priced(handler, root);
-    let direct = direct(handler, &response, &axum);
+    let direct = direct(handler, root, &response, &axum);
     let into_response = into_response(handler, &called, &axum);
     let erased = quote_spanned! {handler.span()=>
         #[allow(clippy::too_many_arguments)]
@@ -64,10 +64,16 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
     }
 }
 
-/// What makes `weather(…).await` work in tests.
+/// What makes `weather(…).await` work in tests, and nowhere else: `get(|| weather())` would be a route without a price.
 ///
 /// The target is a `dyn Fn` that is neither `Send` nor `Clone`: a function would be a handler without a price.
-fn direct(handler: &Handler, response: &TokenStream, axum: &TokenStream) -> TokenStream {
+fn direct(
+    handler: &Handler,
+    root: &TokenStream,
+    response: &TokenStream,
+    axum: &TokenStream,
+) -> TokenStream {
+    let private = quote!(#root::__private);
     let (name, arguments, parameters) = (&handler.name, &handler.arguments, handler.parameters());
     let called = handler.called();
     let (output, called) = if handler.is_opaque() {
@@ -82,7 +88,7 @@ fn direct(handler: &Handler, response: &TokenStream, axum: &TokenStream) -> Toke
         (output.clone(), called)
     };
     // The compiler points here if the handler is more public than its types.
-    quote_spanned! {handler.span()=>
+    let callable = quote_spanned! {handler.span()=>
         #[allow(deprecated, clippy::too_many_arguments, clippy::type_complexity)]
         impl ::core::ops::Deref for #name {
             type Target = dyn ::core::ops::Fn(#(#arguments),*) -> #output;
@@ -94,7 +100,8 @@ fn direct(handler: &Handler, response: &TokenStream, axum: &TokenStream) -> Toke
                 &__x402_direct
             }
         }
-    }
+    };
+    quote!(#private::callable! { #callable })
 }
 
 fn into_response(handler: &Handler, called: &TokenStream, axum: &TokenStream) -> TokenStream {

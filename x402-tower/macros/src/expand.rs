@@ -194,3 +194,25 @@ fn is_of_function(attribute: &Attribute) -> bool {
         .iter()
         .any(|word| path.is_ident(word))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_tests_calls_a_handler_without_its_price() {
+        for framework in [&crate::axum::FRAMEWORK, &crate::actix::FRAMEWORK] {
+            let item = quote!(
+                async fn weather() {}
+            );
+            let expanded = attribute(framework, &quote!("$0.01"), &item).to_string();
+            let (before, rest) = expanded.split_once("callable ! {").unwrap();
+            assert!(
+                !before.contains("Deref") && rest.contains("Deref"),
+                "{expanded}"
+            );
+            // What makes it callable is all that is in there.
+            assert!(rest.trim_end().ends_with("} } } ;"), "{expanded}");
+        }
+    }
+}
