@@ -153,6 +153,12 @@ async fn is_wrong_in_one_error() {
         told,
         ["`X402_FACILITATOR_TOKEN` cannot be sent in a header"]
     );
+    let both = [
+        ("X402_FACILITATOR", "facilitator.example"),
+        ("X402_FACILITATOR_TOKEN", "a\nb"),
+    ];
+    let told = problems(read(X402::local(), both).build().unwrap_err());
+    assert_eq!(told.len(), 2, "{told:#?}");
 }
 
 #[cfg(unix)]

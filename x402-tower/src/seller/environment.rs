@@ -129,15 +129,19 @@ impl<L: From<GateLayer>> Builder<L> {
                 HttpFacilitator::with_transport(url, transport).map_err(|error| error.to_string())
             });
         let bearer = token.map(|token| HeaderValue::from_maybe_shared(format!("Bearer {token}")));
-        let facilitator = match (made, bearer.transpose()) {
-            (Ok(made), Ok(None)) => Ok(SharedFacilitator::new(made)),
-            (Ok(made), Ok(Some(mut bearer))) => {
+        let bearer = bearer.transpose().unwrap_or_else(|_| {
+            let problem = format!("`{FACILITATOR_TOKEN}` cannot be sent in a header");
+            self.problems.push(problem);
+            None
+        });
+        let facilitator = match (made, bearer) {
+            (Ok(made), None) => Ok(SharedFacilitator::new(made)),
+            (Ok(made), Some(mut bearer)) => {
                 bearer.set_sensitive(true);
                 let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
                 Ok(SharedFacilitator::new(made.authorize(headers)))
             }
             (Err(problem), _) => Err(format!("`{FACILITATOR}`: {problem}")),
-            (Ok(_), Err(_)) => Err(format!("`{FACILITATOR_TOKEN}` cannot be sent in a header")),
         };
         self.facilitator = Some(facilitator);
         self
