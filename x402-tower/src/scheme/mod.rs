@@ -22,7 +22,65 @@ pub use self::offer::Offer;
 
 /// A way to pay, as far as a seller is concerned.
 ///
-/// [`ExactEvm`] is the model to follow.
+/// [`ExactEvm`] is the model to follow, and can be called for what is the same:
+///
+/// ```
+/// use x402_tower::X402;
+/// use x402_tower::money::{Address, Asset, Network};
+/// use x402_tower::proto::{Object, Presented, SupportedKind};
+/// use x402_tower::scheme::{
+///     Authorization, ExactEvm, Extra, Flaw, Malformed, Meaning, Offer, Scheme,
+/// };
+///
+/// /// Like `exact`, for members of a club: an offer says which.
+/// #[derive(Debug)]
+/// struct Club;
+///
+/// impl Scheme for Club {
+///     fn name(&self) -> &str {
+///         "club"
+///     }
+///
+///     fn serves(&self, asset: &Asset) -> bool {
+///         ExactEvm.serves(asset)
+///     }
+///
+///     fn extra(&self, offer: &Offer, kind: Option<&SupportedKind>) -> Result<Extra, String> {
+///         let extra = ExactEvm.extra(offer, kind)?;
+///         let Extra::Ready(mut extra) = extra else { return Ok(extra) };
+///         extra.set("club", &"tea").map_err(|error| error.to_string())?;
+///         Ok(Extra::Ready(extra))
+///     }
+///
+///     fn read(
+///         &self,
+///         presented: &Presented<'_>,
+///         network: &Network,
+///         asset: &Address,
+///     ) -> Result<Authorization, Malformed> {
+///         ExactEvm.read(presented, network, asset)
+///     }
+///
+///     fn misfit(&self, authorization: &Authorization, offer: &Offer) -> Option<Flaw> {
+///         ExactEvm.misfit(authorization, offer)
+///     }
+///
+///     fn name_flaw(&self, flaw: Flaw) -> &'static str {
+///         ExactEvm.name_flaw(flaw)
+///     }
+///
+///     fn meaning(&self, reason: &str) -> Meaning {
+///         ExactEvm.meaning(reason)
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), x402_tower::ConfigError> {
+/// let x402 = X402::local().scheme(Club).build()?;
+/// assert_eq!(x402.price("$0.01")?.offers()[0].scheme.name(), "club");
+/// # Ok(())
+/// # }
+/// ```
 pub trait Scheme: Debug + Send + Sync + 'static {
     /// The name on the wire, such as `exact`. Several schemes can share one name on different networks.
     fn name(&self) -> &str;

@@ -7,7 +7,6 @@ use crate::scheme::{Authorization, Extra, Flaw, Malformed, Meaning, Offer, Schem
 
 /// `exact` on EVM chains: a fixed amount, moved by the token itself (EIP-3009) or by Permit2.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct ExactEvm;
 
 impl Scheme for ExactEvm {

@@ -9,7 +9,6 @@ use crate::scheme::{Authorization, Extra, Flaw, Malformed, Meaning, Offer, Schem
 ///
 /// A payment is bound to the facilitator that may settle it, so an offer names one ([`Scheme::volatile`]).
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct UptoEvm;
 
 /// The key in `extra` under which an offer names the facilitator.
