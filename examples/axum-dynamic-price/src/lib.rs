@@ -2,12 +2,14 @@
 
 use axum::Router;
 use axum::extract::Query;
-use axum::http::HeaderValue;
+use axum::http::{HeaderName, HeaderValue};
 use axum::routing::get;
 use serde::Deserialize;
 use x402_axum::money::Money;
 use x402_axum::price::{Quote, RequestHead};
 use x402_axum::{ConfigError, Payment, RouterExt as _, X402};
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What is asked for: `/forecast?days=3`.
 #[derive(Deserialize)]
@@ -29,7 +31,7 @@ async fn price(head: RequestHead) -> Quote {
         // The handler will say what is wrong with it, for nothing.
         return Quote::free();
     };
-    let key = head.headers().get("x-api-key").map(HeaderValue::as_bytes);
+    let key = head.headers().get(API_KEY).map(HeaderValue::as_bytes);
     let tenths_of_a_cent = match key {
         Some(b"member") => 0,
         Some(b"partner") => 5,
@@ -55,6 +57,11 @@ async fn forecast(payment: Option<Payment>, Query(Forecast { days }): Query<Fore
 ///
 /// If prices cannot be paid.
 pub fn app(x402: &X402) -> Result<Router, ConfigError> {
-    let forecast = get(forecast).paid(x402.route_with(price).description("The weather").build()?);
-    Ok(Router::new().route("/forecast", forecast))
+    let price = x402
+        .route_with(price)
+        .description("The weather")
+        // What a partner was told is for partners.
+        .distinguish_by(API_KEY)
+        .build()?;
+    Ok(Router::new().route("/forecast", get(forecast).paid(price)))
 }
