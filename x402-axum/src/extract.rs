@@ -176,15 +176,19 @@ extractor! {
     ///
     /// `Option<Meter>` is for routes that have a fixed price as well.
     ///
+    /// What is more than the limit is an error. Answer it with a status that is none of success: in axum a `Result` whose
+    /// error is a text is answered 200, and charged.
+    ///
     /// ```
+    /// use axum::http::StatusCode;
     /// use x402_axum::money::Amount;
     /// use x402_axum::testing::TestPayment;
-    /// use x402_axum::{Meter, MeterError, paid};
+    /// use x402_axum::{Meter, paid};
     ///
     /// #[paid(upto = "$0.05")]
-    /// async fn shout(meter: Meter, text: String) -> Result<String, String> {
+    /// async fn shout(meter: Meter, text: String) -> Result<String, StatusCode> {
     ///     let counted = meter.add_times(text.len() as u64, "$0.0001");
-    ///     counted.map_err(|error: MeterError| error.to_string())?;
+    ///     counted.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
     ///     Ok(text.to_uppercase())
     /// }
     ///
