@@ -82,6 +82,7 @@ async fn what_is_wrong_is_named_all_at_once() {
         .pay_to("base-sepolia", PAYEE)
         .pay_to("eip155:84532", PAYEE)
         .pay_to("solana", PAYEE)
+        .pay_to("celo", "0x0000000000000000000000000000000000000000")
         .public_url("shop.example")
         .secret(*b"short")
         .most_in_flight(0)
@@ -99,6 +100,7 @@ async fn what_is_wrong_is_named_all_at_once() {
             "the payee on eip155:8453",
             "two payees are named for eip155:84532",
             "the payee on solana",
+            "nobody's account",
             "`shop.example` is no public URL",
             "the facilitator is missing",
             "shorter than 16 bytes",

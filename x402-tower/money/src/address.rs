@@ -49,6 +49,31 @@ impl Address {
         }
     }
 
+    /// Reads the address of somebody who is paid: like [`Address::parse`], but not the one of nobody. Tokens refuse to be sent
+    /// there, so whoever forgot to fill it in would never be paid.
+    ///
+    /// ```
+    /// use x402_money::{Address, Network};
+    ///
+    /// let forgotten = "0x0000000000000000000000000000000000000000";
+    /// assert!(Address::payee(&Network::BASE, forgotten).is_err());
+    /// ```
+    pub fn payee(network: &Network, text: &str) -> Result<Self, AddressError> {
+        let address = Self::parse(network, text)?;
+        let is_nobody = match &address.0 {
+            Repr::Evm(bytes) | Repr::Tron(bytes) => *bytes == [0; 20],
+            Repr::Solana(bytes) => *bytes == [0; 32],
+            Repr::Other(_) => false,
+        };
+        if is_nobody {
+            return Err(AddressError {
+                text: text.to_owned(),
+                kind: AddressErrorKind::Nobody,
+            });
+        }
+        Ok(address)
+    }
+
     /// The EVM account or contract with these bytes.
     pub const fn evm(bytes: [u8; 20]) -> Self {
         Self(Repr::Evm(bytes))
@@ -227,6 +252,7 @@ enum AddressErrorKind {
     TronChecksum,
     Solana,
     Other,
+    Nobody,
 }
 
 impl fmt::Display for AddressError {
@@ -260,6 +286,9 @@ impl fmt::Display for AddressError {
                 write!(f, "`{text}` is not a Solana address: 32 bytes in base58")
             }
             AddressErrorKind::Other => write!(f, "`{text}` is not an address"),
+            AddressErrorKind::Nobody => {
+                write!(f, "`{text}` is nobody's account: name one that is yours")
+            }
         }
     }
 }
@@ -296,6 +325,32 @@ mod tests {
         let evm = "0x036CbD53842c5426634e7929541eC2318f3dCF7f";
         let error = Address::parse(&Network::BASE, evm).unwrap_err();
         assert!(matches!(error.kind, AddressErrorKind::EvmChecksum { .. }));
+    }
+
+    #[test]
+    fn nobody_is_not_paid() {
+        for (network, nobody, somebody) in [
+            (
+                Network::BASE,
+                "0x0000000000000000000000000000000000000000",
+                "0x0000000000000000000000000000000000000001",
+            ),
+            (
+                Network::TRON,
+                "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb",
+                NILE_USDT,
+            ),
+            (
+                Network::SOLANA,
+                "11111111111111111111111111111111",
+                "So11111111111111111111111111111111111111112",
+            ),
+        ] {
+            let error = Address::payee(&network, nobody).unwrap_err();
+            assert_eq!(error.kind, AddressErrorKind::Nobody, "{nobody}");
+            assert!(Address::parse(&network, nobody).is_ok());
+            assert!(Address::payee(&network, somebody).is_ok());
+        }
     }
 
     #[test]

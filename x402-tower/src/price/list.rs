@@ -99,7 +99,7 @@ impl PriceList {
             .network(network)
             .map_err(|error| error.to_string())?;
         let pay_to = match &accept.pay_to {
-            Some(text) => Address::parse(&network, text).map_err(|error| error.to_string())?,
+            Some(text) => Address::payee(&network, text).map_err(|error| error.to_string())?,
             None => match self.payees.iter().find(|(own, _)| *own == network) {
                 Some((_, pay_to)) => pay_to.clone(),
                 None => {

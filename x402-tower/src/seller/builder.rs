@@ -478,7 +478,7 @@ impl<L: From<GateLayer>> Builder<L> {
                     continue;
                 }
             };
-            match Address::parse(&network, address) {
+            match Address::payee(&network, address) {
                 Ok(_) if payees.iter().any(|(own, _)| *own == network) => {
                     problems.push(format!("two payees are named for {network}"));
                 }

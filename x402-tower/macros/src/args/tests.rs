@@ -153,6 +153,10 @@ fn networks_schemes_and_accounts_are_looked_at() {
         &["say which, like `network = \"base\"`"],
     );
     bad(
+        "\"$0.01\", network = \"base\", pay_to = \"0x0000000000000000000000000000000000000000\"",
+        &["nobody's account"],
+    );
+    bad(
         "\"$0.01\", network = \"base\", pay_to = \"0x11\"",
         &["not an EVM address"],
     );

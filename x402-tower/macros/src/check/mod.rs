@@ -37,7 +37,7 @@ pub(crate) fn option(option: &Accept, allowed: &[Lint], errors: &mut Errors) -> 
     }
     match (&option.pay_to, &known) {
         (Some(text), Some(network)) => {
-            if let Err(error) = Address::parse(network, &text.value()) {
+            if let Err(error) = Address::payee(network, &text.value()) {
                 errors.at(text, error);
             }
         }
