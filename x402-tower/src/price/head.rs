@@ -286,8 +286,8 @@ impl RequestHead {
         &self.parts.uri
     }
 
-    /// The headers, with the name of the server as `Host`, wherever the client says it. What a client writes there, a client can change, so name those that the price depends on in
-    /// [`distinguish_by`](crate::RouteBuilder::distinguish_by).
+    /// The headers, with the name of the server as `Host`, wherever the client says it. What a client writes there, a client
+    /// can change, so name those that the price depends on in [`distinguish_by`](crate::RouteBuilder::distinguish_by).
     pub fn headers(&self) -> &HeaderMap {
         &self.parts.headers
     }
