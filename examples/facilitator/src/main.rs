@@ -1,4 +1,4 @@
-//! `facilitator [PORT]`: `/verify`, `/settle` and `/supported`, with real signatures and play money.
+//! `facilitator [ADDRESS]`: `/verify`, `/settle` and `/supported`, with real signatures and play money.
 
 use std::error::Error;
 
@@ -7,11 +7,8 @@ use x402_tower::local::LocalFacilitator;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let port = match std::env::args().nth(1) {
-        Some(port) => port.parse()?,
-        None => 4022,
-    };
-    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let address = std::env::args().nth(1);
+    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:4022")).await?;
     println!(
         "a facilitator with play money is at http://{}",
         listener.local_addr()?
