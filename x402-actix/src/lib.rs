@@ -36,7 +36,8 @@
 //!
 //! [`X402::price`] and [`X402::route`] make a [`Paid`]: a middleware for a route, a resource, a scope or an app, and for the
 //! `wrap` of a route attribute. What it is wrapped around is sold as a whole, what is not found there included: that costs
-//! nothing, but payment is asked for first. So wrap routes and resources rather than scopes.
+//! nothing, but payment is asked for first. So wrap routes and resources rather than scopes. On a route the price comes last,
+//! `web::get().to(handler).wrap(price)`: actix panics otherwise, since the handler would take its place.
 //!
 //! What is sold is named by the URL that the client asked for, in whatever scope; under
 //! [`NormalizePath`](actix_web::middleware::NormalizePath) by the tidy one. Wrap `Cors` around prices, with the

@@ -151,6 +151,16 @@ async fn a_price_can_stand_in_a_route() {
     shop.assert_charges(2);
 }
 
+/// Older versions of actix would forget it, and sell for nothing.
+#[tokio::test]
+async fn a_route_does_not_lose_its_price_to_a_handler() {
+    let (_, x402) = open().await;
+    let price = x402.price("$0.01").unwrap();
+    let route = || web::get().wrap(price).to(sold);
+    let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(route));
+    assert!(made.is_err());
+}
+
 #[actix_web::get("/listed", wrap = "price()")]
 async fn listed(_: Payment) -> &'static str {
     "the goods"
