@@ -42,7 +42,7 @@ proptest! {
         let text = json.to_string();
         for version in [Version::V1, Version::V2] {
             if let Ok(presented) = Presented::read(version, text.as_bytes()) {
-                let _ = ExactEvm::default().read(&presented, &Network::BASE, &Address::evm(TOKEN));
+                let _ = ExactEvm.read(&presented, &Network::BASE, &Address::evm(TOKEN));
             }
         }
     }
@@ -181,7 +181,7 @@ impl Signed {
         };
         let version = if v1 { Version::V1 } else { Version::V2 };
         let presented = Presented::read(version, message.as_bytes()).unwrap();
-        ExactEvm::default()
+        ExactEvm
             .read(&presented, network, &Address::evm(token))
             .unwrap_or_else(|error| panic!("{error}: {message}"))
     }

@@ -61,7 +61,7 @@ fuzz_target!(|data: &[u8]| {
     let facilitator = HttpFacilitator::with_transport("http://localhost:1", wire).unwrap();
     let call = PaymentCall::new(Version::V2, "{}", "{}");
     let payer = Address::evm([0x22; 20]);
-    let scheme = ExactEvm::default();
+    let scheme = ExactEvm;
     let expected = Expected::new(&scheme, &Network::BASE, &payer, Amount::from(1u64));
 
     let _ = now(facilitator.supported());

@@ -85,7 +85,7 @@ fuzz_target!(|data: &[u8]| {
 
 fn read(version: Version, text: &str) {
     if let Ok(presented) = Presented::read(version, text.as_bytes()) {
-        let (scheme, token) = (ExactEvm::default(), Address::evm([7; 20]));
+        let (scheme, token) = (ExactEvm, Address::evm([7; 20]));
         if let Ok(authorization) = scheme.read(&presented, &Network::BASE, &token) {
             let again = scheme.read(&presented, &Network::BASE, &token).unwrap();
             assert_eq!(
