@@ -175,7 +175,33 @@ async fn is_text() {
     assert_eq!(error.to_string(), "`X402_SECRET` is no text");
 }
 
-/// Real dollars are not sold for play money because a variable is missing, or empty, or spelled otherwise.
+/// A seller who says something is heard, or told that it is not.
+#[tokio::test]
+async fn is_not_passed_over_for_its_spelling() {
+    for (name, meant) in [
+        ("X402_FACILITATOR_URL", Some("X402_FACILITATOR")),
+        ("X402_FACILITATER", Some("X402_FACILITATOR")),
+        ("X402_PAYTO", Some("X402_PAY_TO")),
+        ("X402_PAY_TO_ADDRESS", Some("X402_PAY_TO")),
+        ("X402_PUBLIC_URI", Some("X402_PUBLIC_URL")),
+        ("X402_SECRETS", Some("X402_SECRET")),
+        // For buyers, perhaps.
+        ("X402_PRIVATE_KEY", None),
+        ("X402_PUBLIC_KEY", None),
+        ("X402_NETWORK", None),
+    ] {
+        let built = read(X402::local(), [(name, "something")]).build();
+        let said = built.err().map(|error| error.to_string());
+        let expected = meant
+            .map(|meant| format!("`{name}` is set, and nobody reads it: did you mean `{meant}`?"));
+        assert_eq!(said, expected);
+    }
+    let variables = [("X402_PUBLIC_URL", "https://shop.example\n")];
+    let x402 = read(X402::local(), variables).build().unwrap();
+    assert_eq!(accepts(&x402).await.0, "https://shop.example/");
+}
+
+/// Real dollars are not sold for play money because a variable is missing, or empty.
 #[tokio::test]
 async fn that_forgets_the_facilitator_sells_nothing_for_play_money() {
     for (network, problem) in [
@@ -190,7 +216,7 @@ async fn that_forgets_the_facilitator_sells_nothing_for_play_money() {
         let payees = format!("{network}={PAYEE}");
         for (name, value) in [
             ("X402_FACILITATOR", ""),
-            ("X402_FACILITATOR_URL", "https://facilitator.example"),
+            ("X402_FACILITATOR", " \n"),
             ("NOTHING", "at all"),
         ] {
             let variables = [(name, value), ("X402_PAY_TO", payees.as_str())];

@@ -12,6 +12,8 @@ pub(super) const PAY_TO: &str = "X402_PAY_TO";
 pub(super) const PUBLIC_URL: &str = "X402_PUBLIC_URL";
 const SECRET: &str = "X402_SECRET";
 
+const ALL: [&str; 5] = [FACILITATOR, FACILITATOR_TOKEN, PAY_TO, PUBLIC_URL, SECRET];
+
 impl<L: From<GateLayer>> Builder<L> {
     /// Reads the environment of the process:
     ///
@@ -24,7 +26,7 @@ impl<L: From<GateLayer>> Builder<L> {
     /// | `X402_SECRET` | [`secret`](Builder::secret), its bytes |
     ///
     /// What is set wins over what was said in code before; what is not set, or empty, changes nothing. Mistakes are
-    /// reported by [`Builder::build`] with all others.
+    /// reported by [`Builder::build`] with all others, and so are names that are nearly one of these.
     pub fn from_env(self) -> Self {
         self.from_variables(std::env::vars_os())
     }
@@ -64,16 +66,23 @@ impl<L: From<GateLayer>> Builder<L> {
                 self.problems.push(format!("`{name}` is no text"));
                 continue;
             };
-            if value.is_empty() {
+            // What comes out of a file ends with its line.
+            let text = value.trim();
+            if text.is_empty() {
                 continue;
             }
             match name.as_str() {
-                FACILITATOR => facilitator = Some(value),
-                FACILITATOR_TOKEN => token = Some(value),
-                PAY_TO => self = self.pay_to_all(&value),
-                PUBLIC_URL => self = self.public_url(value),
+                FACILITATOR => facilitator = Some(text.to_owned()),
+                FACILITATOR_TOKEN => token = Some(text.to_owned()),
+                PAY_TO => self = self.pay_to_all(text),
+                PUBLIC_URL => self = self.public_url(text),
                 SECRET => self = self.secret(value),
-                _ => log::warning!("a variable is set that nobody reads"; name = name),
+                _ => match meant(&name) {
+                    Some(known) => self.problems.push(format!(
+                        "`{name}` is set, and nobody reads it: did you mean `{known}`?"
+                    )),
+                    None => log::warning!("a variable is set that nobody reads"; name = name),
+                },
             }
         }
         match (facilitator, token) {
@@ -154,4 +163,30 @@ impl<L: From<GateLayer>> Builder<L> {
         )));
         self
     }
+}
+
+/// The variable that somebody has in mind who writes another name: it says more or less, or a few letters differ.
+fn meant(name: &str) -> Option<&'static str> {
+    let letters = |name: &str| name.replace('_', "");
+    let name = letters(name);
+    let is_meant = |known: &&str| {
+        let known = letters(known);
+        name.starts_with(&known) || distance(&name, &known) <= 2
+    };
+    ALL.into_iter().find(is_meant)
+}
+
+/// How many letters have to be put in, taken out or changed to make one word of the other.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.bytes().enumerate() {
+        let mut corner = i;
+        row[0] = i + 1;
+        for (j, b) in to.bytes().enumerate() {
+            let change = corner + usize::from(a != b);
+            corner = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[to.len()]
 }
