@@ -902,6 +902,35 @@ async fn an_answer_ends_at_its_length_where_servers_stop_there() {
     }
 }
 
+/// What is sent in chunks ends behind them, but there are none in HTTP/1.0, whatever a handler says.
+#[tokio::test]
+async fn an_answer_in_chunks_ends_behind_them() {
+    let (x402, ledger) = watched();
+    let mut chunked = x402.price("$0.01").unwrap().layer(service_fn(
+        |_: Request<RequestBody<Empty<Bytes>>>| async {
+            let mut response = Response::new(pieces(9, true));
+            let chunked = HeaderValue::from_static("chunked");
+            response
+                .headers_mut()
+                .insert(http::header::TRANSFER_ENCODING, chunked);
+            Ok::<_, Infallible>(response)
+        },
+    ));
+    let wallet = Wallet::from_seed(1);
+    for (version, ends) in [
+        (Version::HTTP_10, Verb::Delivered),
+        (Version::HTTP_11, Verb::Undelivered),
+    ] {
+        let challenge = ask(&mut chunked, unpaid()).await;
+        let mut request = paid(&challenge, &wallet);
+        *request.version_mut() = version;
+        let answer = ask(&mut chunked, request).await;
+        let goods = answer.into_body().frame().await.unwrap().unwrap();
+        assert_eq!(goods.into_data().unwrap().len(), 9);
+        ledger.wait_for(ends, 1).await;
+    }
+}
+
 /// Sells goods that something comes behind, and says how long they are unless they are streamed.
 fn with_trailers(
     ledger: &Spy,

@@ -160,8 +160,9 @@ impl Goods {
         let is_safe = method.is_safe();
         // Who asks again may not be able to read it, and can have it made anew.
         let is_encoded = is_safe && has_rare(&parts.headers, &header::CONTENT_ENCODING);
-        // What is sent in chunks has an end of its own, by whatever the handler says of it.
-        let is_chunked = has_rare(&parts.headers, &header::TRANSFER_ENCODING);
+        // What is sent in chunks has an end of its own, by whatever the handler says of it. HTTP/1.0 has none.
+        let is_chunked =
+            http != http::Version::HTTP_10 && has_rare(&parts.headers, &header::TRANSFER_ENCODING);
         Self {
             parts,
             version,
