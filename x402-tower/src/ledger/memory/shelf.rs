@@ -66,6 +66,13 @@ impl Shelf {
         gone
     }
 
+    /// How many answers are here, and how many bytes.
+    #[cfg(test)]
+    pub(super) fn is_full_of(&self) -> (usize, usize) {
+        let kept = lock(&self.kept);
+        (kept.places.len(), kept.bytes)
+    }
+
     /// Whether an answer to this payment is here.
     pub(super) fn has(&self, of: Half) -> bool {
         lock(&self.kept).places.contains_key(&of)
