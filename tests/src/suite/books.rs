@@ -69,6 +69,17 @@ pub async fn that_are_down_let_nothing_through<A: App>() {
         StatusCode::OK
     );
     shop.assert_charges(1);
+    // Nobody knows of this payment now whether it was charged, so nobody says so.
+    shop.ledger.break_down(true);
+    let answer = shop.send(paying(get("/goods"), &payment)).await;
+    assert_eq!(answer.problem(), "payment_unavailable");
+    let detail = &answer.json()["detail"];
+    assert!(
+        detail
+            .as_str()
+            .unwrap()
+            .ends_with("this request has charged nothing.")
+    );
 }
 
 /// A ledger that goes down while the handler works: nothing is charged that could not be written down before.

@@ -275,7 +275,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
             ..row(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "payment_unavailable",
-                "Payments cannot be checked at the moment; this one has not been charged.",
+                "Payments cannot be checked at the moment; this request has charged nothing.",
             )
         },
         Refusal::Busy => Row {
@@ -283,7 +283,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
             ..row(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too_many_payments",
-                "Too many payments are in flight; this one has not been charged.",
+                "Too many payments are in flight; this request has charged nothing.",
             )
         },
         Refusal::Stopping => Row {
@@ -291,7 +291,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
             ..row(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "payment_unavailable",
-                "This server is about to stop; the payment has not been charged.",
+                "This server is about to stop; this request has charged nothing.",
             )
         },
         Refusal::TooManyOfPayer => Row {

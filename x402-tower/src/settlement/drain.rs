@@ -10,7 +10,8 @@ pub struct Drained {
     /// Settlements that were still running when the time was up, and what the ledger had still to hear. Both go on as long
     /// as the runtime does.
     pub running: usize,
-    /// Payments of which it is not known whether they have moved money.
+    /// Payments of which it is not known whether they have moved money, and that no other server has taken over as far as
+    /// is known here.
     pub parked: usize,
 }
 
