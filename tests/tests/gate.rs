@@ -16,6 +16,7 @@ use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
+use tokio::sync::watch;
 use tower::balance::p2c::Balance;
 use tower::discover::ServiceList;
 use tower::hedge::{self, Hedge};
@@ -326,17 +327,26 @@ async fn what_fails_is_tried_again_around_and_within() {
 #[tokio::test(start_paused = true)]
 async fn a_hedge_buys_once() {
     let wallet = Wallet::from_seed(1);
-    let runs = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&runs);
+    let (runs, sent) = (Arc::new(AtomicUsize::new(0)), watch::Sender::new(0));
     let (x402, ledger) = watched();
+    let (counted, seen) = (Arc::clone(&runs), sent.subscribe());
+    // It takes until it has been asked for twice.
     let slow = service_fn(move |request: Mocked| {
-        counted.fetch_add(1, Ordering::SeqCst);
-        async {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+        let run = counted.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut seen = seen.clone();
+        async move {
+            drop(seen.wait_for(|sent| *sent >= 2 * run).await);
             goods(request).await
         }
     });
-    let gated = x402.price("$0.01").unwrap().layer(slow);
+    let gated = ServiceBuilder::new()
+        .map_request(move |request: Request<Empty<Bytes>>| {
+            let is_paid = request.headers().contains_key(PAYMENT_SIGNATURE);
+            sent.send_modify(|sent| *sent += usize::from(is_paid));
+            request
+        })
+        .layer(x402.price("$0.01").unwrap())
+        .service(slow);
     let minute = Duration::from_secs(60);
     let mut hedged = Hedge::new_with_mock_latencies(gated, OnceMore, 1, 0.9, minute, &[1; 20]);
     for bought in 1..=3 {
