@@ -31,6 +31,8 @@ struct Life {
     failing: AtomicUsize,
     /// Whether verbs that fail are done all the same.
     failing_done: AtomicBool,
+    /// Whether they panic.
+    panics: AtomicBool,
 }
 
 impl Books {
@@ -42,6 +44,7 @@ impl Books {
             left: AtomicUsize::new(usize::MAX),
             failing: AtomicUsize::new(0),
             failing_done: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
         };
         Self {
             ledger,
@@ -63,9 +66,10 @@ impl Books {
         self.life.left.store(boundaries, SeqCst);
     }
 
-    pub fn fail(&self, verbs: usize, done: bool) {
+    pub fn fail(&self, verbs: usize, done: bool, panics: bool) {
         self.life.failing.store(verbs, SeqCst);
         self.life.failing_done.store(done, SeqCst);
+        self.life.panics.store(panics, SeqCst);
     }
 
     /// Where a request can be dropped, and a server can die.
@@ -93,7 +97,10 @@ impl Books {
             .failing
             .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1))
             .is_ok();
-        let down = || LedgerError::unavailable("it is down");
+        let down = || {
+            assert!(!self.life.panics.load(SeqCst), "it is down");
+            LedgerError::unavailable("it is down")
+        };
         if failing && !self.life.failing_done.load(SeqCst) {
             return Err(down());
         }

@@ -75,8 +75,8 @@ pub enum Step {
     OnSettle(Trouble),
     /// Settlements that were lost on the way arrive.
     Arrive,
-    /// The ledger fails so many verbs, having done them or not.
-    Outage { verbs: u8, done: bool },
+    /// The ledger fails so many verbs, having done them or not, and says so or panics.
+    Outage { verbs: u8, done: bool, panics: bool },
     /// The server dies, and another one starts.
     Crash,
     /// The server dies as soon as so many more things are about to be, or were, written down.
@@ -237,7 +237,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => verify_trouble().prop_map(Step::OnVerify),
         6 => settle_trouble().prop_map(Step::OnSettle),
         1 => Just(Step::Arrive),
-        1 => (1..4u8, any::<bool>()).prop_map(|(verbs, done)| Step::Outage { verbs, done }),
+        1 => (1..4u8, any::<bool>(), any::<bool>())
+            .prop_map(|(verbs, done, panics)| Step::Outage { verbs, done, panics }),
         1 => Just(Step::Crash),
         2 => (1..16u8).prop_map(Step::CrashAfter),
     ]

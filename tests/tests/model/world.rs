@@ -276,9 +276,13 @@ impl World {
             Step::OnVerify(trouble) => self.teller.trouble(Endpoint::Verify, trouble.clone()),
             Step::OnSettle(trouble) => self.teller.trouble(Endpoint::Settle, trouble.clone()),
             Step::Arrive => self.arrive(),
-            Step::Outage { verbs, done } => {
+            Step::Outage {
+                verbs,
+                done,
+                panics,
+            } => {
                 let verbs = usize::from(*verbs);
-                self.server(verbs).books.fail(verbs, *done);
+                self.server(verbs).books.fail(verbs, *done, *panics);
             }
             Step::Crash => self.crash(self.requests.len() % self.servers.len()),
             Step::CrashAfter(boundaries) => {
@@ -293,7 +297,7 @@ impl World {
         self.history.note(What::Peace);
         self.teller.peace();
         for server in self.servers.iter().flatten() {
-            server.books.fail(0, false);
+            server.books.fail(0, false, false);
             server.books.die_after(usize::MAX);
         }
         self.arrive();
