@@ -48,6 +48,11 @@ impl Agenda {
     fn take_refund(&mut self, seller: Seller) -> Option<Remembered> {
         self.refunds.get_mut(&seller)?.pop_front()
     }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.parked.is_empty() && self.refunds.values().all(VecDeque::is_empty)
+    }
 }
 
 /// A seller asks what there is to do.
