@@ -36,6 +36,7 @@ over_both_transports! {
     credentials_are_made_for_each_call,
     credentials_that_do_not_change_are_on_every_call,
     without_credentials_nothing_is_sent,
+    a_network_of_ones_own_needs_no_encryption,
 }
 
 async fn each_question_goes_to_its_path(transport: impl Transport + Clone) {
@@ -222,6 +223,15 @@ fn nothing_goes_by_a_proxy_that_the_environment_names() {
     let output = again.output().unwrap();
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(shown.contains("2 passed"), "{shown}");
+}
+
+async fn a_network_of_ones_own_needs_no_encryption(transport: impl Transport + Clone) {
+    let server = content().await;
+    // This machine by a name that does not say so.
+    let url = server.url().replace("127.0.0.1", "0.0.0.0");
+    assert!(HttpFacilitator::with_transport(&url, transport.clone()).is_err());
+    let facilitator = HttpFacilitator::unencrypted_with_transport(&url, transport).unwrap();
+    assert!(facilitator.verify(&call()).await.unwrap().is_valid);
 }
 
 #[test]

@@ -14,8 +14,17 @@ pub(super) struct Base {
     supported: Uri,
 }
 
+/// What is between here and a facilitator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wire {
+    /// Anybody can listen, and answer.
+    Open,
+    /// Nobody can who is not trusted with the money.
+    Trusted,
+}
+
 impl Base {
-    pub(super) fn parse(url: &str) -> Result<Self, UrlError> {
+    pub(super) fn parse(url: &str, wire: Wire) -> Result<Self, UrlError> {
         let error = |problem| UrlError {
             url: redacted(url),
             problem,
@@ -32,7 +41,7 @@ impl Base {
         }
         match scheme {
             "https" => {}
-            "http" if is_loopback(authority.host()) => {}
+            "http" if wire == Wire::Trusted || is_loopback(authority.host()) => {}
             "http" => return Err(error(Problem::NotEncrypted)),
             _ => return Err(error(Problem::Malformed)),
         }
@@ -95,7 +104,8 @@ impl fmt::Display for UrlError {
             Problem::NotEncrypted => {
                 write!(
                     f,
-                    "`{url}` is not encrypted: `http` is for facilitators on this machine alone"
+                    "`{url}` is not encrypted: `http` is for facilitators on this machine, and with \
+                     `HttpFacilitator::unencrypted` for those in a network of your own"
                 )
             }
         }
@@ -115,10 +125,10 @@ mod tests {
             "https://f.example/v2/",
             "https://f.example/v2//",
         ] {
-            let base = Base::parse(url).unwrap();
+            let base = Base::parse(url, Wire::Open).unwrap();
             assert_eq!(*base.uri(Endpoint::Verify), "https://f.example/v2/verify");
         }
-        let base = Base::parse("https://f.example").unwrap();
+        let base = Base::parse("https://f.example", Wire::Open).unwrap();
         assert_eq!(
             *base.uri(Endpoint::Supported),
             "https://f.example/supported"
@@ -133,7 +143,7 @@ mod tests {
             "http://[::1]:1/",
             "http://127.9.9.9",
         ] {
-            assert!(Base::parse(url).is_ok(), "{url}");
+            assert!(Base::parse(url, Wire::Open).is_ok(), "{url}");
         }
         for url in [
             "http://f.example",
@@ -142,10 +152,11 @@ mod tests {
             "http://[::2]",
         ] {
             assert_eq!(
-                Base::parse(url).unwrap_err().problem,
+                Base::parse(url, Wire::Open).unwrap_err().problem,
                 Problem::NotEncrypted,
                 "{url}"
             );
+            assert!(Base::parse(url, Wire::Trusted).is_ok(), "{url}");
         }
     }
 
@@ -160,9 +171,11 @@ mod tests {
             "https://f.example?x",
             "https://f.example/#x",
         ] {
-            assert!(Base::parse(url).is_err(), "{url}");
+            for wire in [Wire::Open, Wire::Trusted] {
+                assert!(Base::parse(url, wire).is_err(), "{url}");
+            }
         }
-        let error = Base::parse("https://user:hunter2@f.example").unwrap_err();
+        let error = Base::parse("https://user:hunter2@f.example", Wire::Open).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"));
     }
 }

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use self::authorize::SharedAuthorize;
-use self::base::Base;
+use self::base::{Base, Wire};
 use super::{Facilitator, FacilitatorError, PaymentCall};
 use crate::clock::{Clock, Elapsed, SystemClock, timeout};
 use crate::proto::{SettleResponse, SupportedResponse, VerifyResponse};
@@ -100,6 +100,26 @@ impl HttpFacilitator<ReqwestTransport> {
         let transport = ReqwestTransport::new()?;
         Ok(Self::with_transport(url, transport)?)
     }
+
+    /// The facilitator at this address in a network of one's own, which may be one of `http`.
+    ///
+    /// Whoever can listen there can take a payment for another one, and whoever can answer there can say that one is good
+    /// that is not: say this for a container next door, and not for what is beyond.
+    ///
+    /// ```
+    /// use x402_tower::facilitator::HttpFacilitator;
+    ///
+    /// let facilitator = HttpFacilitator::unencrypted("http://facilitator:8080")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the address is not one of `https` or `http`.
+    pub fn unencrypted(url: impl AsRef<str>) -> Result<Self, HttpFacilitatorError> {
+        let transport = ReqwestTransport::new()?;
+        Ok(Self::unencrypted_with_transport(url, transport)?)
+    }
 }
 
 impl<T: Transport> HttpFacilitator<T> {
@@ -109,8 +129,25 @@ impl<T: Transport> HttpFacilitator<T> {
     ///
     /// If the address is not one of `https`, or of `http` on this machine.
     pub fn with_transport(url: impl AsRef<str>, transport: T) -> Result<Self, UrlError> {
+        Self::over(Wire::Open, url.as_ref(), transport)
+    }
+
+    /// The facilitator at this address in a network of one's own, as with `HttpFacilitator::unencrypted`, over a transport of
+    /// one's own.
+    ///
+    /// # Errors
+    ///
+    /// If the address is not one of `https` or `http`.
+    pub fn unencrypted_with_transport(
+        url: impl AsRef<str>,
+        transport: T,
+    ) -> Result<Self, UrlError> {
+        Self::over(Wire::Trusted, url.as_ref(), transport)
+    }
+
+    fn over(wire: Wire, url: &str, transport: T) -> Result<Self, UrlError> {
         Ok(Self {
-            base: Base::parse(url.as_ref())?,
+            base: Base::parse(url, wire)?,
             transport: Arc::new(transport),
             authorize: None,
             clock: Arc::new(SystemClock),
