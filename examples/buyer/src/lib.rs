@@ -10,6 +10,7 @@ mod tour;
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use x402_tower::clock::{Clock as _, SystemClock};
 use x402_tower::local::Wallet;
@@ -45,7 +46,8 @@ impl Buyer {
         // An error says that there is a provider already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
-            http: Client::builder().build()?,
+            // A payment is for one URL and its seller, and what is bought may be a redirect.
+            http: Client::builder().redirect(Policy::none()).build()?,
             wallet,
             most: Money::new(10, 2),
             registry: Registry::new(),

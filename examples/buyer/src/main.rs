@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use buyer::{Asked, Buyer, Error, Purchase};
+use reqwest::header::LOCATION;
 use x402_tower::local::Wallet;
 use x402_tower::money::Money;
 
@@ -75,6 +76,9 @@ async fn run(arguments: Arguments) -> Result<Purchase, Error> {
         }
     };
     eprintln!("{}", purchase.status);
+    if let Some(location) = purchase.headers.get(LOCATION) {
+        eprintln!("to {location:?}");
+    }
     if let Some(receipt) = &purchase.receipt {
         eprintln!("receipt:\n{}\n", serde_json::to_string_pretty(receipt)?);
     }
