@@ -150,6 +150,14 @@ mod tests {
             assert!(lock(&shelf.kept).order.len() <= 2 * 2 + SOME);
         }
         assert_eq!(lock(&shelf.kept).bytes, 1);
+        // Many go at once.
+        for bytes in [Some(1), None] {
+            for number in 1..=200 {
+                shelf.change(payment(number), Some(1).filter(|_| bytes.is_none()), bytes);
+            }
+        }
+        shelf.change(payment(1), None, Some(1));
+        assert!(lock(&shelf.kept).order.len() <= 2 * 2 + SOME);
     }
 
     #[test]
