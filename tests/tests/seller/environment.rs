@@ -189,6 +189,14 @@ async fn is_not_passed_over_for_its_spelling() {
         ("X402_PRIVATE_KEY", None),
         ("X402_PUBLIC_KEY", None),
         ("X402_NETWORK", None),
+        ("X402_PAYER", None),
+        ("X402_PROTO", None),
+        ("X402_SECURE", None),
+        // Kubernetes says this of a service that is called `x402-facilitator`.
+        ("X402_FACILITATOR_SERVICE_HOST", None),
+        ("X402_FACILITATOR_SERVICE_PORT_HTTP", None),
+        ("X402_FACILITATOR_PORT", None),
+        ("X402_FACILITATOR_PORT_8080_TCP_ADDR", None),
     ] {
         let built = read(X402::local(), [(name, "something")]).build();
         let said = built.err().map(|error| error.to_string());

@@ -26,7 +26,8 @@ impl<L: From<GateLayer>> Builder<L> {
     /// | `X402_SECRET` | [`secret`](Builder::secret), its bytes |
     ///
     /// What is set wins over what was said in code before; what is not set, or empty, changes nothing. Mistakes are
-    /// reported by [`Builder::build`] with all others, and so are names that are nearly one of these.
+    /// reported by [`Builder::build`] with all others, and so are names that are nearly one of these, or one of these with
+    /// something behind it. Other names that begin with `X402_` are logged, but for those by which clusters tell of services.
     pub fn from_env(self) -> Self {
         self.from_variables(std::env::vars_os())
     }
@@ -77,6 +78,7 @@ impl<L: From<GateLayer>> Builder<L> {
                 PAY_TO => self = self.pay_to_all(text),
                 PUBLIC_URL => self = self.public_url(text),
                 SECRET => self = self.secret(value),
+                name if is_of_a_service(name) => {}
                 _ => match meant(&name) {
                     Some(known) => self.problems.push(format!(
                         "`{name}` is set, and nobody reads it: did you mean `{known}`?"
@@ -165,13 +167,21 @@ impl<L: From<GateLayer>> Builder<L> {
     }
 }
 
-/// The variable that somebody has in mind who writes another name: it says more or less, or a few letters differ.
+/// Whether a cluster tells every server in it where one is that is called `x402-facilitator` or the like, as Kubernetes does:
+/// `X402_FACILITATOR_SERVICE_HOST`, `X402_FACILITATOR_PORT_8080_TCP`.
+fn is_of_a_service(name: &str) -> bool {
+    let parts = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT_"];
+    name.ends_with("_PORT") || parts.iter().any(|part| name.contains(part))
+}
+
+/// The variable that somebody has in mind who writes another name: it says more, or one letter in five differs. There are
+/// other words as near as two letters to the short ones.
 fn meant(name: &str) -> Option<&'static str> {
-    let letters = |name: &str| name.replace('_', "");
+    let letters = |name: &str| name.trim_start_matches("X402").replace('_', "");
     let name = letters(name);
     let is_meant = |known: &&str| {
         let known = letters(known);
-        name.starts_with(&known) || distance(&name, &known) <= 2
+        name.starts_with(&known) || distance(&name, &known) <= known.len() / 5
     };
     ALL.into_iter().find(is_meant)
 }
