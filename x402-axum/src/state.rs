@@ -39,7 +39,30 @@ use crate::X402;
 /// }
 /// ```
 ///
-/// `Via` tells these two ways apart, and is found by the compiler.
+/// `Via` tells these two ways apart, and is found by the compiler. A function for any state is for any way to it as well:
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use x402_axum::{HasX402, paid};
+///
+/// #[paid("$0.01")]
+/// async fn weather() -> &'static str {
+///     "It is sunny."
+/// }
+///
+/// fn routes<Via: 'static, S>() -> Router<S>
+/// where
+///     S: HasX402<Via> + Clone + Send + Sync + 'static,
+/// {
+///     Router::new().route("/weather", get(weather))
+/// }
+/// # use std::sync::Arc;
+/// # use x402_axum::X402;
+/// # fn app(x402: X402) -> [Router; 2] {
+/// #     [routes().with_state(x402.clone()), routes().with_state(Arc::new(x402))]
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "this router has paid routes, but its state `{Self}` cannot give an `X402`",
     label = "no `X402` in `{Self}`",
