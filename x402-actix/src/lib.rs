@@ -210,7 +210,7 @@ pub mod __private {
     pub use actix_web;
 
     pub use crate::__callable as callable;
-    pub use crate::handler::{Answer, Called, Gated, PaidFuture, call};
+    pub use crate::handler::{Answer, Called, Function, Gated, PaidFuture, call};
     pub use crate::strip::strip;
 }
 

@@ -164,7 +164,7 @@ pub mod __private {
     pub use axum;
 
     pub use crate::__callable as callable;
-    pub use crate::paid::{PaidFuture, call};
+    pub use crate::paid::{Function, PaidFuture, call};
     pub use crate::state::Shared;
 }
 

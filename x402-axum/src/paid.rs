@@ -16,6 +16,13 @@ use x402_tower::gate::{self, RequestBody, ResponseFuture};
 
 use crate::{Declaration, HasX402, body, log};
 
+/// What a handler would be if it were not paid for. It is said whether the handler can be called or not, so that what compiles
+/// in a program compiles in its tests.
+pub trait Function {
+    /// A `dyn Fn`.
+    type Signature: ?Sized;
+}
+
 /// Calls a handler behind the price that it declares. No extractor runs, and no body is read, before it is paid.
 pub fn call<Via, H, T, S>(
     declaration: &'static Declaration,

@@ -87,11 +87,17 @@ fn direct(
     } else {
         (output.clone(), called)
     };
-    // The compiler points here if the handler is more public than its types.
+    let signature = quote_spanned! {handler.span()=>
+        // The compiler points here if the handler is more public than its types, whether it can be called or not.
+        #[allow(deprecated, clippy::type_complexity)]
+        impl #private::Function for #name {
+            type Signature = dyn ::core::ops::Fn(#(#arguments),*) -> #output;
+        }
+    };
     let callable = quote_spanned! {handler.span()=>
-        #[allow(deprecated, clippy::too_many_arguments, clippy::type_complexity)]
+        #[allow(deprecated, clippy::too_many_arguments)]
         impl ::core::ops::Deref for #name {
-            type Target = dyn ::core::ops::Fn(#(#arguments),*) -> #output;
+            type Target = <Self as #private::Function>::Signature;
 
             fn deref(&self) -> &Self::Target {
                 fn __x402_direct(#(#parameters: #arguments),*) -> #output {
@@ -101,7 +107,10 @@ fn direct(
             }
         }
     };
-    quote!(#private::callable! { #callable })
+    quote! {
+        #signature
+        #private::callable! { #callable }
+    }
 }
 
 fn into_response(handler: &Handler, called: &TokenStream, axum: &TokenStream) -> TokenStream {

@@ -211,6 +211,8 @@ mod tests {
                 !before.contains("Deref") && rest.contains("Deref"),
                 "{expanded}"
             );
+            // What would be wrong if it could be called is wrong all the same.
+            assert!(before.contains("Signature = dyn"), "{expanded}");
             // What makes it callable is all that is in there.
             assert!(rest.trim_end().ends_with("} } } ;"), "{expanded}");
         }
