@@ -880,9 +880,12 @@ async fn an_answer_with_trailers_is_not_kept_without_them() {
             }
             let before = ledger.count(Verb::Delivered);
             let mut body = std::pin::pin!(answer.into_body());
-            let goods = body.frame().await.unwrap().unwrap();
-            assert!(goods.is_data() && !body.is_end_stream());
-            assert_eq!(ledger.count(Verb::Delivered), before);
+            for piece in ["the good", "s"] {
+                let goods = body.frame().await.unwrap().unwrap();
+                assert_eq!(goods.into_data().unwrap(), piece);
+                assert!(!body.is_end_stream());
+                assert_eq!(ledger.count(Verb::Delivered), before);
+            }
             // Servers do not ask for what could come behind them.
             let trailers = body.frame().await.unwrap().unwrap();
             assert!(trailers.is_trailers());
@@ -935,8 +938,13 @@ async fn an_answer_in_chunks_ends_behind_them() {
         let mut request = paid(&challenge, &wallet);
         *request.version_mut() = version;
         let answer = ask(&mut chunked, request).await;
-        let goods = answer.into_body().frame().await.unwrap().unwrap();
-        assert_eq!(goods.into_data().unwrap().len(), 9);
+        let mut body = answer.into_body();
+        let mut left = 9;
+        while left > 0 {
+            let goods = body.frame().await.unwrap().unwrap();
+            left -= goods.into_data().unwrap().len();
+        }
+        drop(body);
         ledger.wait_for(ends, 1).await;
     }
 }

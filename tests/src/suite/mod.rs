@@ -270,6 +270,7 @@ macro_rules! behaviours {
             ];
             windows: [
                 that_never_open_get_nothing,
+                that_open_a_little_get_a_little,
                 that_open_late_get_all,
                 of_many_streams_share_one_payment,
             ];

@@ -3,14 +3,18 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use futures_util::stream;
+use h2::RecvStream;
 use h2::client::{self, Connection, ResponseFuture, SendRequest};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use x402_tower::proto::header::{PAYMENT_RESPONSE, PAYMENT_SIGNATURE};
 
 use crate::buyer::{paying, request};
-use crate::{App, Kitchen, Shop, Verb};
+use crate::{App, BoxError, Kitchen, Shop, Verb, body, handler};
 
 /// A connection of which the client says when something may come.
 struct Client {
@@ -38,14 +42,27 @@ impl Client {
     }
 
     fn send(&mut self, method: &Method, payment: &HeaderValue) -> ResponseFuture {
+        self.send_to(method, "/goods", payment)
+    }
+
+    fn send_to(&mut self, method: &Method, path: &str, payment: &HeaderValue) -> ResponseFuture {
         let request = Request::builder()
             .method(method)
-            .uri("http://shop.example/goods")
+            .uri(format!("http://shop.example{path}"))
             .header(PAYMENT_SIGNATURE, payment)
             .body(())
             .unwrap();
         self.sender.send_request(request, true).unwrap().0
     }
+}
+
+/// All that is still to come.
+async fn read(body: &mut RecvStream) -> Vec<u8> {
+    let mut read = Vec::new();
+    while let Some(piece) = body.data().await {
+        read.extend_from_slice(&piece.unwrap());
+    }
+    read
 }
 
 async fn drive(
@@ -90,6 +107,48 @@ pub async fn that_never_open_get_nothing<A: App>() {
     assert_eq!(kitchen.started(), 3 + 1);
 }
 
+/// A client that lets some of an answer come and leaves has not got all of it, and neither has one that shares its window
+/// among many streams.
+pub async fn that_open_a_little_get_a_little<A: App>() {
+    let whole = handler(|_| async { Ok(Response::new(body("the goods"))) });
+    let streamed = handler(|request| async move {
+        let mut frames = vec![Frame::data(Bytes::from_static(b"the goods"))];
+        if request.uri().query().is_some() {
+            let name = HeaderName::from_static("x-sum");
+            let trailers = HeaderMap::from_iter([(name, HeaderValue::from_static("7"))]);
+            frames.push(Frame::trailers(trailers));
+        }
+        let frames = stream::iter(frames.into_iter().map(Ok::<_, BoxError>));
+        Ok(Response::new(StreamBody::new(frames).boxed_unsync()))
+    });
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), whole)
+        .sell("/streamed", |x402| x402.route("$0.01"), streamed)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let mut bought = 0;
+    for path in ["/goods", "/streamed", "/streamed?with-trailers"] {
+        for method in [Method::GET, Method::POST] {
+            bought += 1;
+            let payment = shop.pay(&buyer, path).await;
+            // All but the last byte.
+            let mut client = Client::connect(shop.address(), 8).await;
+            let response = client.send_to(&method, path, &payment).await.unwrap();
+            let mut answer = response.into_body();
+            let mut begun = Vec::new();
+            while begun.len() < 8 {
+                begun.extend_from_slice(&answer.data().await.unwrap().unwrap());
+            }
+            assert_eq!(begun, b"the good");
+            drop((answer, client));
+            shop.ledger.wait_for(Verb::Undelivered, bought).await;
+            shop.assert_charges(bought);
+        }
+    }
+    assert_eq!(shop.ledger.count(Verb::Delivered), 0);
+}
+
 /// A client may let the answer come long after it has paid.
 pub async fn that_open_late_get_all<A: App>() {
     let kitchen = Kitchen::open();
@@ -103,11 +162,7 @@ pub async fn that_open_late_get_all<A: App>() {
     let beginning = body.data().await.unwrap().unwrap();
     assert_eq!(beginning, "the ");
     client.open(1000);
-    let mut rest = Vec::new();
-    while let Some(piece) = body.data().await {
-        rest.extend_from_slice(&piece.unwrap());
-    }
-    assert_eq!(rest, b"goods, run 1");
+    assert_eq!(read(&mut body).await, b"goods, run 1");
     shop.ledger.wait_for(Verb::Delivered, 1).await;
 }
 
@@ -126,7 +181,7 @@ pub async fn of_many_streams_share_one_payment<A: App>() {
         let response = response.await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         let mut body = response.into_body();
-        assert_eq!(body.data().await.unwrap().unwrap(), "the goods, run 1");
+        assert_eq!(read(&mut body).await, b"the goods, run 1");
     }
     assert_eq!(kitchen.started(), 1);
     shop.assert_charges(1);

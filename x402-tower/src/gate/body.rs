@@ -107,6 +107,11 @@ impl Watch {
         self.left.is_some_and(|left| left > 0)
     }
 
+    /// Whether data of this length, which comes next, may be the last for a server that asks on until it is told so.
+    fn may_end_with(&self, length: usize) -> bool {
+        !self.ends_by_length && self.left.is_none_or(|left| left <= length as u64)
+    }
+
     /// Everything has been handed over.
     fn end(self: Box<Self>) {
         let mut watch = *self;
@@ -237,13 +242,15 @@ impl<RB: Body> ResponseBody<RB> {
 /// is on its way.
 const PIECE: usize = 64 << 10;
 
-/// The next piece of this, and what is left.
-fn piece(mut data: Bytes) -> (Bytes, Bytes) {
-    let rest = if data.len() > PIECE {
-        data.split_off(PIECE)
-    } else {
-        Bytes::new()
+/// The next piece of this, and what is left. If a server asks for what comes behind this, its last byte is a piece of its own:
+/// by HTTP/2 a piece is taken in whole as soon as its client lets any of it come, and a byte has no other part that could.
+fn piece(mut data: Bytes, may_end: bool) -> (Bytes, Bytes) {
+    let length = match data.len() {
+        length if length > PIECE => PIECE,
+        length if length > 1 && may_end => length - 1,
+        _ => return (data, Bytes::new()),
     };
+    let rest = data.split_off(length);
     (data, rest)
 }
 
@@ -285,7 +292,10 @@ impl<RB: Body> Body for ResponseBody<RB> {
                 let frame = next.map(|frame| {
                     frame.map(|frame| {
                         frame.map_data(|data| {
-                            let (piece, behind) = piece(data);
+                            let may_end = watch
+                                .as_ref()
+                                .is_some_and(|watch| watch.may_end_with(data.len()));
+                            let (piece, behind) = piece(data, may_end);
                             *rest = behind;
                             piece
                         })
@@ -323,7 +333,8 @@ impl<RB: Body> Body for ResponseBody<RB> {
             } => {
                 let frame = match data.take() {
                     Some(all) => {
-                        let (piece, rest) = piece(all);
+                        let may_end = handover.is_some() && !*ends_by_length;
+                        let (piece, rest) = piece(all, may_end);
                         *data = (!rest.is_empty()).then_some(rest);
                         Some(Frame::data(piece))
                     }
