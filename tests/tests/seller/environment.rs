@@ -181,6 +181,7 @@ async fn is_not_passed_over_for_its_spelling() {
     for (name, meant) in [
         ("X402_FACILITATOR_URL", Some("X402_FACILITATOR")),
         ("X402_FACILITATER", Some("X402_FACILITATOR")),
+        ("X402_FACILITATOR_TOKN", Some("X402_FACILITATOR_TOKEN")),
         ("X402_PAYTO", Some("X402_PAY_TO")),
         ("X402_PAY_TO_ADDRESS", Some("X402_PAY_TO")),
         ("X402_PUBLIC_URI", Some("X402_PUBLIC_URL")),

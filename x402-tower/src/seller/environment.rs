@@ -177,13 +177,15 @@ fn is_of_a_service(name: &str) -> bool {
 /// The variable that somebody has in mind who writes another name: it says more, or one letter in five differs. There are
 /// other words as near as two letters to the short ones.
 fn meant(name: &str) -> Option<&'static str> {
-    let letters = |name: &str| name.trim_start_matches("X402").replace('_', "");
+    let letters = |name: &str| name.trim_start_matches("X402_").replace('_', "");
     let name = letters(name);
-    let is_meant = |known: &&str| {
-        let known = letters(known);
-        name.starts_with(&known) || distance(&name, &known) <= known.len() / 5
+    let how_far = |known: &'static str| {
+        let word = letters(known);
+        let far = distance(&name, &word);
+        (name.starts_with(&word) || far <= word.len() / 5).then_some((far, known))
     };
-    ALL.into_iter().find(is_meant)
+    let meant = ALL.into_iter().filter_map(how_far).min();
+    meant.map(|(_, known)| known)
 }
 
 /// How many letters have to be put in, taken out or changed to make one word of the other.
