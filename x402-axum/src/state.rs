@@ -7,7 +7,7 @@ use crate::X402;
 /// The state of a router whose handlers are paid.
 ///
 /// Every state that an [`X402`] can be taken [from](FromRef) is one: an `X402` itself, and any struct that derives
-/// `FromRef` and has an `X402` for a field. So is such a struct in an `Arc`.
+/// `FromRef` and has an `X402` for a field. So is whatever says so itself, and each of them in an `Arc`.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -39,7 +39,8 @@ use crate::X402;
 /// }
 /// ```
 ///
-/// `Via` tells these two ways apart, and is found by the compiler. A function for any state is for any way to it as well:
+/// `Via` tells apart what is in an `Arc` from what is not, and is found by the compiler. A function for any state is for both as
+/// well:
 ///
 /// ```
 /// use axum::Router;
@@ -59,8 +60,14 @@ use crate::X402;
 /// }
 /// # use std::sync::Arc;
 /// # use x402_axum::X402;
+/// # struct Own(X402);
+/// # impl HasX402 for Own {
+/// #     fn x402(&self) -> X402 {
+/// #         self.0.clone()
+/// #     }
+/// # }
 /// # fn app(x402: X402) -> [Router; 2] {
-/// #     [routes().with_state(x402.clone()), routes().with_state(Arc::new(x402))]
+/// #     [routes().with_state(x402.clone()), routes().with_state(Arc::new(Own(x402)))]
 /// # }
 /// ```
 #[diagnostic::on_unimplemented(
@@ -90,11 +97,8 @@ pub enum Shared {}
 
 // Nobody who has their state in an `Arc` could say it themselves: neither the trait nor the types would be theirs.
 #[diagnostic::do_not_recommend]
-impl<S> HasX402<Shared> for Arc<S>
-where
-    X402: FromRef<S>,
-{
+impl<S: HasX402> HasX402<Shared> for Arc<S> {
     fn x402(&self) -> X402 {
-        X402::from_ref(self)
+        S::x402(self)
     }
 }
