@@ -205,7 +205,9 @@ async fn is_not_passed_over_for_its_spelling() {
             .map(|meant| format!("`{name}` is set, and nobody reads it: did you mean `{meant}`?"));
         assert_eq!(said, expected);
     }
-    let variables = [("X402_PUBLIC_URL", "https://shop.example\n")];
+    // What is there beside the one that is meant is for somebody else.
+    let url = ("X402_PUBLIC_URL", "https://shop.example\n");
+    let variables = [("X402_PUBLIC_URL_OF_IMAGES", "something"), url];
     let x402 = read(X402::local(), variables).build().unwrap();
     assert_eq!(accepts(&x402).await.0, "https://shop.example/");
 }

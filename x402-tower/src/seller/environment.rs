@@ -27,7 +27,8 @@ impl<L: From<GateLayer>> Builder<L> {
     ///
     /// What is set wins over what was said in code before; what is not set, or empty, changes nothing. Mistakes are
     /// reported by [`Builder::build`] with all others, and so are names that are nearly one of these, or one of these with
-    /// something behind it. Other names that begin with `X402_` are logged, but for those by which clusters tell of services.
+    /// something behind it, unless that one is set as well. Other names that begin with `X402_` are logged, but for those by
+    /// which clusters tell of services.
     pub fn from_env(self) -> Self {
         self.from_variables(std::env::vars_os())
     }
@@ -56,6 +57,7 @@ impl<L: From<GateLayer>> Builder<L> {
     {
         self.has_read_variables = true;
         let (mut facilitator, mut token) = (None, None);
+        let (mut read, mut unread) = (Vec::new(), Vec::new());
         for (name, value) in variables {
             let Ok(name) = name.into().into_string() else {
                 continue;
@@ -72,6 +74,7 @@ impl<L: From<GateLayer>> Builder<L> {
             if text.is_empty() {
                 continue;
             }
+            read.extend(ALL.into_iter().find(|known| *known == name));
             match name.as_str() {
                 FACILITATOR => facilitator = Some(text.to_owned()),
                 FACILITATOR_TOKEN => token = Some(text.to_owned()),
@@ -79,12 +82,16 @@ impl<L: From<GateLayer>> Builder<L> {
                 PUBLIC_URL => self = self.public_url(text),
                 SECRET => self = self.secret(value),
                 name if is_of_a_service(name) => {}
-                _ => match meant(&name) {
-                    Some(known) => self.problems.push(format!(
-                        "`{name}` is set, and nobody reads it: did you mean `{known}`?"
-                    )),
-                    None => log::warning!("a variable is set that nobody reads"; name = name),
-                },
+                _ => unread.push(name),
+            }
+        }
+        for name in unread {
+            // Whoever sets that one as well has said what they mean, and this one is somebody else's.
+            match meant(&name).filter(|known| !read.contains(known)) {
+                Some(known) => self.problems.push(format!(
+                    "`{name}` is set, and nobody reads it: did you mean `{known}`?"
+                )),
+                None => log::warning!("a variable is set that nobody reads"; name = name),
             }
         }
         match (facilitator, token) {
