@@ -9,7 +9,7 @@ use axum::error_handling::HandleErrorLayer;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRef, Path, Request, State};
 use axum::handler::Handler as _;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -455,18 +455,22 @@ async fn usual_layers_go_around_and_inside() {
         ("limit around", app().layer(paid()).layer(limits())),
         ("limit inside", app().layer(limits()).layer(paid())),
     ] {
-        let before = shop.charges();
-        let payment = shop.pay(&app, asking("/goods")).await;
-        let mut request = asking("/goods");
-        request
-            .headers_mut()
-            .insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let answer = send(&app, paying(request, &payment)).await;
-        assert_eq!(answer.status, StatusCode::OK, "{name}");
-        assert!(answer.receipt().success, "{name}");
-        let zipped = answer.header(header::CONTENT_ENCODING) == Some("gzip");
-        assert_eq!(zipped, name.starts_with("compression"), "{name}");
-        assert_eq!(shop.charges(), before + 1, "{name}");
+        // What one had not delivered, the next one would not charge.
+        for version in [Version::HTTP_11, Version::HTTP_2, Version::HTTP_2] {
+            let before = shop.charges();
+            let payment = shop.pay(&app, asking("/goods")).await;
+            let mut request = asking("/goods");
+            *request.version_mut() = version;
+            request
+                .headers_mut()
+                .insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+            let answer = send(&app, paying(request, &payment)).await;
+            assert_eq!(answer.status, StatusCode::OK, "{name}");
+            assert!(answer.receipt().success, "{name}");
+            let zipped = answer.header(header::CONTENT_ENCODING) == Some("gzip");
+            assert_eq!(zipped, name.starts_with("compression"), "{name}");
+            assert_eq!(shop.charges(), before + 1, "{name}");
+        }
     }
 }
 
