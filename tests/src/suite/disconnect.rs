@@ -130,29 +130,38 @@ pub async fn while_the_answer_is_read<A: App>() {
     shop.assert_charges(0);
 }
 
-/// A body that breaks before it has been given out costs nothing, and gives nothing away.
+/// A body that breaks before it has been given out costs nothing, and gives nothing away; nor does one that just ends before it
+/// has come as far as was said.
 pub async fn or_answers_that_break_off<A: App>() {
-    let breaks = handler(|_| async {
-        let body: TestBody = Breaking { sent: false }.boxed_unsync();
+    let breaks = handler(|request| async move {
+        let body: TestBody = Breaking {
+            sent: false,
+            fails: request.uri().query().is_none(),
+        }
+        .boxed_unsync();
         Ok(Response::new(body))
     });
     let shop = Shop::builder()
         .sell("/goods", |x402| x402.route("$0.01"), breaks)
         .open::<A>()
         .await;
-    let payment = shop.pay(&shop.buyer(1), "/goods").await;
-    let answer = shop
-        .send(paying(request(Method::POST, "/goods", ""), &payment))
-        .await;
-    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert!(!answer.text().contains("half"));
-    shop.assert_charges(0);
-    // Streamed, it breaks after the money has moved, and can be had again.
-    for times in 1..=2 {
-        let broken = crate::try_send(shop.address(), paying(get("/goods"), &payment)).await;
-        assert!(broken.is_err(), "{broken:?}");
-        shop.ledger.wait_for(Verb::Undelivered, times).await;
-        shop.assert_charges(1);
+    let buyer = shop.buyer(1);
+    for (i, path) in ["/goods", "/goods?ends"].into_iter().enumerate() {
+        let payment = shop.pay(&buyer, path).await;
+        let answer = shop
+            .send(paying(request(Method::POST, path, ""), &payment))
+            .await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!answer.text().contains("half"));
+        shop.assert_charges(i);
+        // Streamed, it breaks after the money has moved, and can be had again.
+        for times in 1..=2 {
+            let broken = crate::try_send(shop.address(), paying(get(path), &payment)).await;
+            assert!(broken.is_err(), "{broken:?}");
+            let undelivered = 2 * i + times;
+            shop.ledger.wait_for(Verb::Undelivered, undelivered).await;
+            shop.assert_charges(i + 1);
+        }
     }
 }
 
@@ -161,7 +170,11 @@ pub async fn or_prepaid_answers_that_break_off<A: App>() {
     let kitchen = Kitchen::open();
     let breaks = |run, _| {
         Ok(Response::new(if run < 3 {
-            Breaking { sent: false }.boxed_unsync()
+            Breaking {
+                sent: false,
+                fails: run < 2,
+            }
+            .boxed_unsync()
         } else {
             body("the goods")
         }))
@@ -326,9 +339,10 @@ impl Body for Stalling {
     }
 }
 
-/// Sends half of what it promises, and fails.
+/// Sends half of what it promises, and fails or ends.
 struct Breaking {
     sent: bool,
+    fails: bool,
 }
 
 impl Body for Breaking {
@@ -339,10 +353,10 @@ impl Body for Breaking {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, crate::BoxError>>> {
-        Poll::Ready(Some(match std::mem::replace(&mut self.sent, true) {
-            false => Ok(Frame::data(Bytes::from_static(b"half"))),
-            true => Err("the disk is gone".into()),
-        }))
+        Poll::Ready(match std::mem::replace(&mut self.sent, true) {
+            false => Some(Ok(Frame::data(Bytes::from_static(b"half")))),
+            true => self.fails.then(|| Err("the disk is gone".into())),
+        })
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -11,6 +11,8 @@ use crate::pieces::Pieces;
 /// Reads an answer of known length before the money moves, so that it is there whatever happens to the connection.
 pub(super) struct Capture<RB> {
     body: Pin<Box<RB>>,
+    /// How long it is said to be.
+    length: usize,
     pieces: Pieces,
     trailers: Option<Box<HeaderMap>>,
 }
@@ -23,28 +25,42 @@ pub(super) struct Captured {
 }
 
 impl<RB: Body> Capture<RB> {
-    pub(super) fn new(body: RB) -> Self {
+    pub(super) fn new(body: RB, length: usize) -> Self {
         Self {
             body: Box::pin(body),
+            length,
             pieces: Pieces::default(),
             trailers: None,
         }
     }
 
-    /// The whole answer, or the error that it ends with.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Captured, RB::Error>> {
+    /// The whole answer; nothing if it breaks off, or ends before it said. What comes behind its length is no part of it, to
+    /// servers neither.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Captured>> {
         while !self.body.is_end_stream() {
             match ready!(self.body.as_mut().poll_frame(cx)) {
                 None => break,
-                Some(Err(error)) => return Poll::Ready(Err(error)),
+                Some(Err(_)) => return Poll::Ready(None),
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.pieces.push(into_bytes(data)),
+                    Ok(data) => {
+                        let mut data = into_bytes(data);
+                        let left = self.length - self.pieces.len();
+                        let is_behind = data.len() > left;
+                        data.truncate(left);
+                        self.pieces.push(data);
+                        if is_behind {
+                            break;
+                        }
+                    }
                     Err(frame) => self.trailers = frame.into_trailers().ok().map(Box::new),
                 },
             }
         }
+        if self.pieces.len() < self.length {
+            return Poll::Ready(None);
+        }
         let data = std::mem::take(&mut self.pieces).join();
-        Poll::Ready(Ok(Captured {
+        Poll::Ready(Some(Captured {
             data,
             trailers: self.trailers.take(),
         }))

@@ -244,25 +244,25 @@ where
     fn after_answer(judged: Judged<RB>, lapse: Option<Lapse>) -> Self {
         match judged {
             Judged::Unsold(response) => Self::answer(response),
-            Judged::Sold(goods, body, buyer) if goods.is_captured(&body) => Self::Capture {
-                capture: Capture::new(body),
-                sold: Some(Box::new((goods, buyer))),
-                lapse,
+            Judged::Sold(goods, body, buyer) => match goods.captured(&body) {
+                Some(length) => Self::Capture {
+                    capture: Capture::new(body, length),
+                    sold: Some(Box::new((goods, buyer))),
+                    lapse,
+                },
+                None => Self::deal(Packed::Stream(goods, body), buyer, None),
             },
-            Judged::Sold(goods, body, buyer) => {
-                Self::deal(Packed::Stream(goods, body), buyer, None)
-            }
         }
     }
 
-    fn after_capture(captured: Result<Captured, RB::Error>, goods: Goods, buyer: Buyer) -> Self {
+    fn after_capture(captured: Option<Captured>, goods: Goods, buyer: Buyer) -> Self {
         match captured {
-            Ok(captured) => {
+            Some(captured) => {
                 let captured = goods.asked_for(captured);
                 let kept = goods.kept(&captured);
                 Self::deal(Packed::Whole(goods, captured), buyer, kept)
             }
-            Err(_) => Self::answer(ours(buyer.answer_broke(goods.version()))),
+            None => Self::answer(ours(buyer.answer_broke(goods.version()))),
         }
     }
 

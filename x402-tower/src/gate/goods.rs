@@ -175,10 +175,14 @@ impl Goods {
         }
     }
 
-    /// Whether this answer is read before it is given out: if its request must not run twice, and it is known to be small.
-    pub(super) fn is_captured(&self, body: &impl Body) -> bool {
-        let fits = |length| usize::try_from(length).is_ok_and(|length| length <= self.most_kept);
-        self.has_body && !self.is_safe && body.size_hint().exact().is_some_and(fits)
+    /// How long this answer is, if it is read before it is given out: if its request must not run twice, and it is known to be
+    /// small.
+    pub(super) fn captured(&self, body: &impl Body) -> Option<usize> {
+        if !self.has_body || self.is_safe {
+            return None;
+        }
+        let length = usize::try_from(body.size_hint().exact()?).ok()?;
+        (length <= self.most_kept).then_some(length)
     }
 
     /// The version that its buyer has paid in.
