@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::http::{Request, Response, Uri};
-use ::reqwest::{Client, Url, redirect};
+use ::reqwest::{Client, ClientBuilder, Url, redirect, retry};
 use bytes::Bytes;
 
 use super::tls;
@@ -30,21 +30,29 @@ impl ReqwestTransport {
     ///
     /// If the client cannot be set up on this machine.
     pub fn new() -> Result<Self, TransportError> {
-        let client = Client::builder()
+        let client = Self::builder()?.build().map_err(TransportError::new)?;
+        Ok(Self::with_client(client))
+    }
+
+    fn builder() -> Result<ClientBuilder, TransportError> {
+        // Proxies say by HTTP/2 that a request was not begun when the connection behind them broke, so whether it was is not
+        // known. Whoever settles has to know of each time it was asked.
+        let never = retry::never().max_retries_per_request(0);
+        Ok(Client::builder()
             .tls_backend_preconfigured(tls::config()?)
             .redirect(redirect::Policy::none())
+            .retry(never)
             .no_proxy()
             .connect_timeout(Duration::from_secs(5))
             .tcp_nodelay(true)
             .http2_keep_alive_interval(PING)
             .http2_keep_alive_timeout(PING)
-            .user_agent(concat!("x402-tower/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(TransportError::new)?;
-        Ok(Self::with_client(client))
+            .user_agent(concat!("x402-tower/", env!("CARGO_PKG_VERSION"))))
     }
 
-    /// A client that is set up already, for proxies and authorities of one's own. It must not follow redirects.
+    /// A client that is set up already, for proxies and authorities of one's own. It must not follow redirects, and not send
+    /// anything again by itself, which clients do by HTTP/2 unless they are told otherwise:
+    /// `Client::builder().redirect(Policy::none()).retry(retry::never())`.
     pub fn with_client(client: Client) -> Self {
         Self {
             client,
@@ -106,7 +114,69 @@ fn kind_of(error: ::reqwest::Error) -> FacilitatorError {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+
+    /// The beginnings of frames of HTTP/2: those without content are whole.
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const ACKNOWLEDGED: [u8; 9] = [0, 0, 0, 4, 1, 0, 0, 0, 0];
+    const RESET: [u8; 5] = [0, 0, 4, 3, 0];
+    const REFUSED_STREAM: [u8; 4] = [0, 0, 0, 7];
+    /// Nothing was begun, and nothing is wrong.
+    const GO_AWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    /// Counts the requests of a connection, each of which was not begun, as it says.
+    fn refuse(mut stream: TcpStream, goes_away: bool, asked: &AtomicUsize) -> std::io::Result<()> {
+        stream.read_exact(&mut [0; 24])?;
+        stream.write_all(&SETTINGS)?;
+        loop {
+            let mut head = [0; 9];
+            stream.read_exact(&mut head)?;
+            let [a, b, c, kind, flags, id @ ..] = head;
+            let mut content = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+            stream.read_exact(&mut content)?;
+            if kind == 1 {
+                asked.fetch_add(1, Ordering::SeqCst);
+            }
+            match (kind, flags & 1) {
+                (4, 0) => stream.write_all(&ACKNOWLEDGED)?,
+                // The request is whole.
+                (0 | 1, 1) if goes_away => stream.write_all(&GO_AWAY)?,
+                (0 | 1, 1) => {
+                    stream.write_all(&[&RESET[..], &id, &REFUSED_STREAM].concat())?;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A proxy may say so of what it has passed on.
+    #[tokio::test]
+    async fn what_is_said_not_to_have_begun_is_not_sent_again() {
+        for goes_away in [false, true] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let uri = format!("http://{}/settle", listener.local_addr().unwrap());
+            let asked = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&asked);
+            std::thread::spawn(move || {
+                for stream in listener.incoming() {
+                    let asked = Arc::clone(&counted);
+                    std::thread::spawn(move || refuse(stream.unwrap(), goes_away, &asked));
+                }
+            });
+            let client = ReqwestTransport::builder().unwrap();
+            let client = client.http2_prior_knowledge().build().unwrap();
+            let request = Request::post(uri).body(Bytes::from_static(b"{}")).unwrap();
+            let sent = ReqwestTransport::with_client(client)
+                .send(request, 100)
+                .await;
+            assert!(!sent.unwrap_err().is_not_sent());
+            assert_eq!(asked.load(Ordering::SeqCst), 1, "{goes_away}");
+        }
+    }
 
     #[test]
     fn an_address_is_the_same_when_it_is_remembered() {

@@ -11,7 +11,8 @@ use crate::facilitator::FacilitatorError;
 
 /// What carries the requests of an [`HttpFacilitator`](super::HttpFacilitator): an HTTP client, as plain as can be.
 pub trait Transport: Send + Sync + 'static {
-    /// Sends a request and reads the answer, of at most so many bytes, whatever its status. Redirects are not followed.
+    /// Sends a request and reads the answer, of at most so many bytes, whatever its status. Redirects are not followed, and
+    /// nothing that may have arrived is sent again: whoever settles has to know of each time it was asked.
     ///
     /// # Errors
     ///
