@@ -174,6 +174,9 @@ pub async fn ask_before_they_pay<A: App>() {
     shop.assert_charges(0);
 }
 
+/// What counts more than `Cache-Control` for some of them.
+const FOR_SHARED_CACHES: [&str; 3] = ["cdn-cache-control", "surrogate-control", "x-accel-expires"];
+
 /// What was paid for is for whoever has paid, and for no cache that others use.
 pub async fn share_nothing_that_was_paid_for<A: App>() {
     for (said, made) in [
@@ -199,6 +202,10 @@ pub async fn share_nothing_that_was_paid_for<A: App>() {
             response
                 .headers_mut()
                 .insert(ACCESS_CONTROL_EXPOSE_HEADERS, own);
+            for name in FOR_SHARED_CACHES {
+                let long = HeaderValue::from_static("max-age=600");
+                response.headers_mut().insert(name, long);
+            }
             Ok(response)
         };
         let shop = Shop::builder()
@@ -221,8 +228,14 @@ pub async fn share_nothing_that_was_paid_for<A: App>() {
             assert_exposed(&answer);
             assert!(all(&answer, ACCESS_CONTROL_EXPOSE_HEADERS).contains("x-own"));
             assert_eq!(answer.header(RETRY_AFTER), None);
+            for name in FOR_SHARED_CACHES {
+                assert!(!answer.headers.contains_key(name), "{name}");
+            }
         }
         let free = shop.send(get("/free")).await;
+        for name in FOR_SHARED_CACHES {
+            assert!(free.headers.contains_key(name), "{name}");
+        }
         assert_eq!(all(&free, CACHE_CONTROL), said.join(", "));
         assert_eq!(free.header(ACCESS_CONTROL_EXPOSE_HEADERS), Some("x-own"));
     }

@@ -7,6 +7,9 @@ use crate::cors;
 
 /// Makes an answer private, and readable for programs in pages.
 pub(super) fn make_private(headers: &mut HeaderMap) {
+    if headers.keys().any(is_for_shared_caches) {
+        remove_for_shared_caches(headers);
+    }
     headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, cors::EXPOSED);
     match headers.entry(header::CACHE_CONTROL) {
         Entry::Vacant(none) => {
@@ -16,6 +19,29 @@ pub(super) fn make_private(headers: &mut HeaderMap) {
             let private = privately(said.iter()).unwrap_or(UNREADABLE);
             said.insert(private);
         }
+    }
+}
+
+/// Whether a header is to shared caches what `Cache-Control` is to all, and comes first for them: those of RFC 9213, and what
+/// there was before it.
+fn is_for_shared_caches(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.ends_with("-cache-control")
+        || matches!(
+            name,
+            "edge-control" | "surrogate-control" | "x-accel-expires"
+        )
+}
+
+#[cold]
+fn remove_for_shared_caches(headers: &mut HeaderMap) {
+    let names: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_for_shared_caches(name))
+        .cloned()
+        .collect();
+    for name in names {
+        headers.remove(name);
     }
 }
 
@@ -141,6 +167,25 @@ mod tests {
         headers.insert(header::CACHE_CONTROL, unreadable);
         make_private(&mut headers);
         assert_eq!(headers[header::CACHE_CONTROL], "private, no-store");
+        // Some have a word of their own, which counts more for them.
+        let mut headers = HeaderMap::new();
+        for name in [
+            "cdn-cache-control",
+            "cloudflare-cdn-cache-control",
+            "edge-control",
+            "surrogate-control",
+            "x-accel-expires",
+        ] {
+            for value in ["max-age=60", "60"] {
+                headers.append(name, HeaderValue::from_static(value));
+            }
+        }
+        make_private(&mut headers);
+        headers.remove(header::ACCESS_CONTROL_EXPOSE_HEADERS);
+        assert_eq!(
+            (headers.len(), &headers[header::CACHE_CONTROL]),
+            (1, &PRIVATE)
+        );
     }
 
     #[test]
