@@ -213,7 +213,7 @@ macro_rules! behaviours {
                 ends_where_it_says,
                 may_have_trailers,
                 is_owed_when_it_breaks_off_late,
-                cannot_be_an_upgraded_connection_by_http_2,
+                can_be_an_upgraded_connection_by_http_1_1_alone,
                 can_be_an_upgraded_connection,
             ];
             books: [

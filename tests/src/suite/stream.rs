@@ -15,7 +15,7 @@ use x402_tower::local::Fault;
 use x402_tower::proto::header::PAYMENT_RESPONSE;
 
 use crate::buyer::{get, paying, request};
-use crate::{App, BoxError, Connection, Handler, Shop, Verb, body, handler, pieces};
+use crate::{App, BoxError, Connection, Handler, Shop, Verb, body, handler, pieces, send_raw};
 
 /// A handler whose answer is what is sent through a channel.
 fn telling() -> (mpsc::UnboundedSender<Bytes>, Handler) {
@@ -253,8 +253,8 @@ const PAYMENT_ENDS: Duration = Duration::from_secs(360);
 /// How often a server says what it attends to.
 const WORD: Duration = Duration::from_millis(1300);
 
-/// HTTP/2 has no upgrades, so whoever is given one has nothing, and pays nothing.
-pub async fn cannot_be_an_upgraded_connection_by_http_2<A: App>() {
+/// HTTP/2 has no upgrades, and neither has HTTP/1.0, so whoever is given one has nothing, and pays nothing.
+pub async fn can_be_an_upgraded_connection_by_http_1_1_alone<A: App>() {
     let upgrade = handler(|_| async {
         let mut response = Response::new(body(""));
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -270,6 +270,12 @@ pub async fn cannot_be_an_upgraded_connection_by_http_2<A: App>() {
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(answer.header(PAYMENT_RESPONSE), None);
     shop.ledger.wait_for(Verb::Release, 1).await;
+
+    let payment = payment.to_str().unwrap();
+    let old = format!("GET /upgrade HTTP/1.0\r\npayment-signature: {payment}\r\n\r\n");
+    let answer = send_raw(shop.address(), old.as_bytes()).await;
+    assert!(answer.contains(" 500 "), "{answer}");
+    shop.ledger.wait_for(Verb::Release, 2).await;
     shop.assert_charges(0);
 }
 

@@ -32,6 +32,7 @@ pub(crate) fn look(
         .sold(request.extensions().contains::<Payment>());
     let version = match request.version() {
         old::Version::HTTP_2 => Version::HTTP_2,
+        old::Version::HTTP_10 => Version::HTTP_10,
         _ => Version::HTTP_11,
     };
     let is_empty = matches!(payload, Payload::None);

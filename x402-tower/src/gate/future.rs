@@ -486,10 +486,11 @@ fn response_head<RB: Body>(response: Response<ResponseBody<RB>>) -> Response<Res
     Response::from_parts(parts, body)
 }
 
-/// HTTP/2 has no upgrades. A client that is given one takes it for nothing, if not the whole connection for broken.
+/// Only HTTP/1.1 has upgrades. By another version a client that is given one takes it for nothing, if not the whole connection
+/// for broken.
 fn possible<RB>(mut response: Response<RB>, version: Version) -> Response<RB> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS && version >= Version::HTTP_2 {
-        log::error!("a handler has answered a request of HTTP/2 with an upgrade");
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS && version != Version::HTTP_11 {
+        log::error!("a handler has answered a request with an upgrade that is not one of HTTP/1.1");
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
     response
