@@ -558,3 +558,29 @@ pub async fn places_are_counted_for_those_who_are_served_again<A: App>() {
     assert_eq!(shop.send(second).await.status, StatusCode::OK);
     shop.assert_charges(3);
 }
+
+/// Who sends several requests in one write has several answers, in the same order, and has paid once with each payment.
+pub async fn those_in_one_write_are_sold_one_by_one<A: App>() {
+    let kitchen = Kitchen::open();
+    let shop = Shop::with::<A>(&kitchen).await;
+    let one = shop.pay(&shop.buyer(1), "/goods").await;
+    let other = shop.pay(&shop.buyer(2), "/goods").await;
+    let delay = Duration::from_secs(7);
+    shop.facilitator.on(Endpoint::Settle, [Fault::Delay(delay)]);
+    let first = paying(get("/goods"), &one);
+    let mut connection = Connection::open(shop.address(), &first).await;
+    shop.clock.sleeper_for(delay).await;
+    let [again, next] = [&one, &other].map(|payment| {
+        let payment = payment.to_str().unwrap();
+        format!("GET /goods HTTP/1.1\r\nhost: shop.example\r\npayment-signature: {payment}\r\n\r\n")
+    });
+    connection.write((again + &next).as_bytes()).await;
+    shop.clock.advance(delay);
+    let answers = connection.read_until("run 2").await;
+    let runs: Vec<_> = answers.match_indices("the goods, run ").collect();
+    assert_eq!(runs.len(), 3, "{answers}");
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 3, "{answers}");
+    shop.ledger.wait_for(Verb::Delivered, 2).await;
+    assert_eq!(kitchen.started(), 2);
+    shop.assert_charges(2);
+}

@@ -83,6 +83,7 @@ macro_rules! behaviours {
                 bodies_are_read_for_payments_only,
                 prices_that_do_not_come_are_in_nobodys_way,
                 places_are_counted_for_those_who_are_served_again,
+                those_in_one_write_are_sold_one_by_one,
             ];
             repeat: [
                 gets_the_kept_answer,

@@ -15,7 +15,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{BoxError, Router};
 use futures_util::{StreamExt as _, stream};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite;
 use tower::{Layer as _, ServiceBuilder, ServiceExt as _};
 use tower_http::compression::CompressionLayer;
@@ -27,7 +28,9 @@ use x402_axum::cors;
 use x402_axum::local::LocalFacilitator;
 use x402_axum::{Meter, Payment, Receipt, RouterExt as _, Settle, X402, paid};
 use x402_tests::suite::bypass::is_nowhere_below;
-use x402_tests::{Answer, Buyer, Challenge};
+use x402_tests::{Answer, Buyer, Challenge, buyer};
+use x402_tower::facilitator::Endpoint;
+use x402_tower::local::Fault;
 use x402_tower::testing::ManualClock;
 
 struct Shop {
@@ -521,7 +524,7 @@ async fn web_sockets_are_paid_for() {
     let serving = tokio::spawn(async move { axum::serve(listener, app).await });
 
     let connect = async |payment: Option<&HeaderValue>| {
-        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
         let mut request = tungstenite::client::IntoClientRequest::into_client_request(format!(
             "ws://{address}/ws"
         ))
@@ -680,4 +683,110 @@ async fn handlers_declare_their_price() {
     let x402 = elsewhere(X402::builder()).build().unwrap();
     let app: Router = Router::new().route("/{id}", get(Report)).with_state(x402);
     send(&app, asking("/7")).await.assert_misconfigured();
+}
+
+/// By HTTP/2 a WebSocket is a stream, and costs the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn web_sockets_over_http2_are_paid_for() {
+    let shop = Shop::open();
+    let greet = |upgrade: WebSocketUpgrade, payment: Payment| async move {
+        upgrade.on_upgrade(async move |mut socket| {
+            let hello = format!("hello {}", payment.payer());
+            socket.send(hello.into()).await.unwrap();
+        })
+    };
+    let app = Router::new().route("/ws", any(greet.layer(shop.x402.price("$0.01").unwrap())));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    // Until the server has said that it knows this.
+    while !sender.is_extended_connect_protocol_enabled() {
+        let plain = http::Request::get("http://shop.example/");
+        let plain = sender.send_request(plain.body(()).unwrap(), true);
+        plain.unwrap().0.await.unwrap();
+    }
+    let mut connect = async |payment: Option<&HeaderValue>| {
+        let mut request = http::Request::new(());
+        *request.method_mut() = Method::CONNECT;
+        *request.uri_mut() = "http://shop.example/ws".parse().unwrap();
+        let protocol = h2::ext::Protocol::from_static("websocket");
+        request.extensions_mut().insert(protocol);
+        let headers = request.headers_mut();
+        headers.insert("sec-websocket-version", HeaderValue::from_static("13"));
+        if let Some(payment) = payment {
+            headers.insert("payment-signature", payment.clone());
+        }
+        let (response, sending) = sender.send_request(request, false).unwrap();
+        (response.await.unwrap().into_parts(), sending)
+    };
+    let ((parts, mut body), _) = connect(None).await;
+    let mut read = Vec::new();
+    while let Some(data) = body.data().await {
+        read.extend_from_slice(&data.unwrap());
+    }
+    let challenge = Challenge::of(&Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body: read.into(),
+    });
+    assert_eq!(challenge.v2.resource.url, "https://shop.example/ws");
+    let payment = shop.buyer.pay(&challenge);
+    let ((parts, mut body), _sending) = connect(Some(&payment)).await;
+    assert_eq!(parts.status, StatusCode::OK);
+    assert!(parts.headers.contains_key("payment-response"));
+    assert_eq!(shop.charges(), 1);
+    let hello = body.data().await.unwrap().unwrap();
+    let payer = shop.buyer.address().to_string();
+    assert!(hello.ends_with(payer.as_bytes()), "{hello:?}");
+    // It is no request that can be made twice.
+    let ((parts, _), _) = connect(Some(&payment)).await;
+    assert_eq!(parts.status, StatusCode::CONFLICT);
+    assert_eq!(shop.charges(), 1);
+    serving.abort();
+}
+
+/// A server that is told to stop while a payment is verified or settled gives its answer before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_stop_when_their_payments_are_over() {
+    const SLOW: Duration = Duration::from_secs(5);
+    for endpoint in [Endpoint::Verify, Endpoint::Settle] {
+        for by_http2 in [false, true] {
+            let clock = ManualClock::shared();
+            let facilitator = LocalFacilitator::with_clock(clock.clone());
+            let x402 = X402::local().facilitator(facilitator.clone());
+            let x402 = x402.public_url("https://shop.example").clock(clock.clone());
+            let x402 = x402.build().unwrap();
+            let app = Router::new().route("/goods", get(goods.layer(x402.price("$0.01").unwrap())));
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (stop, stopped) = oneshot::channel::<()>();
+            let stopped = async { stopped.await.unwrap() };
+            let server = axum::serve(listener, app).with_graceful_shutdown(stopped);
+            let serving = tokio::spawn(server.into_future());
+
+            let ask = buyer::get("/goods");
+            let challenge = Challenge::of(&x402_tests::send(address, ask.clone()).await);
+            let payment = Buyer::new(1, clock.clone()).pay(&challenge);
+            facilitator.on(endpoint, [Fault::Delay(SLOW)]);
+            let ask = buyer::paying(ask, &payment);
+            let sending = tokio::spawn(async move {
+                if by_http2 {
+                    x402_tests::send_http2(address, "shop.example", ask).await
+                } else {
+                    x402_tests::send(address, ask).await
+                }
+            });
+            clock.sleeper_for(SLOW).await;
+            stop.send(()).unwrap();
+            clock.advance(SLOW);
+            assert_eq!(sending.await.unwrap().status, StatusCode::OK);
+            serving.await.unwrap().unwrap();
+            assert!(x402.drain(SLOW).await.is_clean());
+            assert_eq!(facilitator.transfers().len(), 1);
+        }
+    }
 }
