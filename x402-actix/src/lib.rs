@@ -91,6 +91,8 @@
 //!   any more. It finds its own payment there if it is routed by hand, with `web::get().to(…)`. It should not pass that on.
 //!   Where the attribute stands above a route attribute, the payment has been taken out.
 //! * There are no trailers.
+//! * `Expect: 100-continue` is answered by actix, before any price is asked. A body that nobody pays for is sent then, for
+//!   nothing.
 //! * [`RequestHead::extensions`](price::RequestHead::extensions) is empty: those of actix belong to one worker.
 //!
 //! # More

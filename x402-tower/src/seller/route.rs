@@ -243,6 +243,9 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
     }
 
     /// Which answers are charged for: 101, 2xx, and 3xx but 304 unless said otherwise.
+    ///
+    /// Some services say in a 200 that they have failed. An error of gRPC that comes before any message is a `grpc-status`
+    /// other than 0 in the head; one that comes behind is in the trailers, and is charged.
     pub fn charge_when(
         mut self,
         charge: impl Fn(&AnswerHead<'_>) -> bool + Send + Sync + 'static,
