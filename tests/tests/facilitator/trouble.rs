@@ -186,3 +186,22 @@ async fn a_connection_that_is_not_made_in_time_has_sent_nothing_over_reqwest() {
 async fn a_connection_that_is_not_made_in_time_has_sent_nothing_over_hyper() {
     a_connection_that_is_not_made_in_time(HyperTransport::new().unwrap()).await;
 }
+
+async fn a_connection_that_is_not_secured_in_time(transport: impl Transport) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let facilitator = HttpFacilitator::with_transport(url, transport).unwrap();
+    assert_eq!(proved(facilitator.settle(&call()).await), "not sent");
+    // It was connected, and nobody has said anything.
+    listener.accept().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_not_secured_in_time_has_sent_nothing_over_reqwest() {
+    a_connection_that_is_not_secured_in_time(ReqwestTransport::new().unwrap()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_not_secured_in_time_has_sent_nothing_over_hyper() {
+    a_connection_that_is_not_secured_in_time(HyperTransport::new().unwrap()).await;
+}

@@ -1,7 +1,6 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::http::{Request, Response, Uri};
 use bytes::{Buf as _, Bytes};
@@ -12,11 +11,12 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 use tower_service::Service as _;
 
 use super::pool::{Broken, Connection, Pool};
 use super::tls;
-use super::transport::{PING, Transport, TransportError, too_large};
+use super::transport::{CONNECT, PING, Transport, TransportError, too_large};
 use crate::facilitator::FacilitatorError;
 use crate::home;
 use crate::pieces::Pieces;
@@ -38,7 +38,8 @@ impl HyperTransport {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(Duration::from_secs(5)));
+        // It is divided among the addresses, so that one after another gets some of it.
+        tcp.set_connect_timeout(Some(CONNECT));
         Ok(Self {
             connector: HttpsConnector::from((tcp, tls::config()?)),
             pool: Arc::default(),
@@ -46,6 +47,12 @@ impl HyperTransport {
     }
 
     async fn connect(&self, uri: &Uri) -> Result<Connection, FacilitatorError> {
+        timeout(CONNECT, self.connect_in_time(uri))
+            .await
+            .unwrap_or_else(|elapsed| Err(FacilitatorError::not_sent(elapsed)))
+    }
+
+    async fn connect_in_time(&self, uri: &Uri) -> Result<Connection, FacilitatorError> {
         let mut connector = self.connector.clone();
         poll_fn(|cx| connector.poll_ready(cx))
             .await

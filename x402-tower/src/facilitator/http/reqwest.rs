@@ -1,12 +1,11 @@
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use ::http::{Request, Response, Uri};
 use ::reqwest::{Client, ClientBuilder, Url, redirect, retry};
 use bytes::Bytes;
 
 use super::tls;
-use super::transport::{PING, Transport, TransportError, too_large};
+use super::transport::{CONNECT, PING, Transport, TransportError, too_large};
 use crate::facilitator::FacilitatorError;
 use crate::lock::lock;
 use crate::pieces::Pieces;
@@ -43,7 +42,7 @@ impl ReqwestTransport {
             .redirect(redirect::Policy::none())
             .retry(never)
             .no_proxy()
-            .connect_timeout(Duration::from_secs(5))
+            .connect_timeout(CONNECT)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(PING)
             .http2_keep_alive_timeout(PING)

@@ -57,3 +57,8 @@ pub(super) fn too_large(most: usize) -> FacilitatorError {
 /// everything takes all calls with it, one after the other.
 #[cfg(any(feature = "reqwest", feature = "hyper"))]
 pub(super) const PING: Duration = Duration::from_secs(5);
+
+/// How long a connection may take to be made, with everything that belongs to it: names, TCP, TLS. Nothing of a request is sent
+/// in that time, which is to be known of those that wait for it.
+#[cfg(any(feature = "reqwest", feature = "hyper"))]
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
