@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::response::Response;
 use axum::routing::get;
-use http::{HeaderValue, Request, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use stats_alloc::Region;
 use tower_service::Service as _;
@@ -15,7 +17,7 @@ use x402_axum::paid;
 use x402_tower::X402;
 use x402_tower::clock::{Clock, SystemClock};
 use x402_tower::facilitator::{Facilitator, HttpFacilitator, HyperTransport};
-use x402_tower::proto::header::PAYMENT_SIGNATURE;
+use x402_tower::proto::header::{PAYMENT_REQUIRED, PAYMENT_SIGNATURE};
 
 use crate::actix::Service;
 use crate::facilitator::{Canned, Child, Hanging};
@@ -30,6 +32,8 @@ pub enum Case {
     Free,
     Challenge,
     Paid,
+    /// The answer to an unpaid request, by a handler that has it ready: nothing is looked at, sealed or counted.
+    ByHand,
     /// By a handler that declares its price.
     Declared,
     DeclaredPaid,
@@ -48,12 +52,13 @@ pub enum Case {
 }
 
 impl Case {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Bare,
         Self::Layered,
         Self::Free,
         Self::Challenge,
         Self::Paid,
+        Self::ByHand,
         Self::Declared,
         Self::DeclaredPaid,
         Self::BadBase64,
@@ -74,6 +79,7 @@ impl Case {
             Self::Free => "free behind a layer",
             Self::Challenge => "unpaid, challenged",
             Self::Paid => "paid",
+            Self::ByHand => "what is answered then, by hand",
             Self::Declared => "attribute, unpaid",
             Self::DeclaredPaid => "attribute, paid",
             Self::BadBase64 => "payment header that is no base64",
@@ -162,7 +168,7 @@ impl Case {
                 let paid = seller.route("$0.01").free_when(|_| true).build();
                 get(goods).layer(paid.expect("a price"))
             }
-            Self::Declared | Self::DeclaredPaid => get(declared),
+            Self::ByHand | Self::Declared | Self::DeclaredPaid => get(declared),
             _ => get(goods).layer(seller.price("$0.01").expect("a price")),
         };
         Router::new().route("/goods", route).with_state(seller)
@@ -199,6 +205,18 @@ impl Bench {
             Case::Bare | Case::BareWaiting | Case::Layered | Case::Free | Case::ActixBare => {}
             Case::Challenge | Case::Declared | Case::ActixChallenge | Case::ActixDeclared => {
                 self.expected = StatusCode::PAYMENT_REQUIRED;
+            }
+            Case::ByHand => {
+                self.expected = StatusCode::PAYMENT_REQUIRED;
+                let App::Axum(router) = &mut self.app else {
+                    unreachable!("this is measured on axum")
+                };
+                let response = router.call(request(None)).await.expect("an answer");
+                let (parts, body) = response.into_parts();
+                let body = body.collect().await.expect("a body").to_bytes();
+                let by_hand = Arc::new((parts.headers, body));
+                let answer = move || std::future::ready(answer(&by_hand));
+                *router = Router::new().route("/goods", get(answer));
             }
             Case::BadBase64 | Case::BadJson => {
                 let challenge = self.challenge().await;
@@ -306,6 +324,21 @@ fn request(payment: Option<&HeaderValue>) -> Request<Body> {
 /// A kibibyte of JSON.
 async fn goods() -> ([(&'static str, &'static str); 1], &'static str) {
     ([("content-type", "application/json")], GOODS)
+}
+
+/// The same answer again, with bytes of its own where each request gets others.
+fn answer((headers, body): &(HeaderMap, Bytes)) -> Response {
+    let mut headers = headers.clone();
+    for name in [&PAYMENT_REQUIRED, &header::CONTENT_LENGTH] {
+        if let Some(value) = headers.get_mut(name) {
+            let fresh = Bytes::copy_from_slice(value.as_bytes());
+            *value = HeaderValue::from_maybe_shared(fresh).expect("a value");
+        }
+    }
+    let mut response = Response::new(Body::from(body.to_vec()));
+    *response.status_mut() = StatusCode::PAYMENT_REQUIRED;
+    *response.headers_mut() = headers;
+    response
 }
 
 #[paid("$0.01")]
