@@ -464,10 +464,13 @@ fn settle_before(policy: &Policy, authorization: &Authorization) -> Duration {
 }
 
 pub(super) fn unavailable(error: &LedgerError) -> Refusal {
-    log::warning!("the ledger does not answer"; error = Chain(error));
     if error.is_full() {
+        log::error!(
+            "the ledger is full: nothing is sold until it has forgotten payments, or has more room"
+        );
         Refusal::Busy
     } else {
+        log::warning!("the ledger does not answer"; error = Chain(error));
         Refusal::Unavailable
     }
 }

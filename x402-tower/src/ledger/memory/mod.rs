@@ -37,10 +37,11 @@ use crate::scheme::Key;
 /// Two processes with a ledger each do not see one another's claims. Both is fine for development and for goods that can
 /// be given twice.
 ///
-/// A full ledger refuses new payments ([`LedgerError::is_full`]). It never forgets one to make room. Only the runs that ended
-/// without an answer are counted apart, and of the latest payments only: of as many as an eighth of
-/// [`most_entries`](MemoryLedgerBuilder::most_entries). Whoever has that many runs broken off has an old payment's counted
-/// anew. Another signature would do the same for them.
+/// A full ledger refuses new payments ([`LedgerError::is_full`]). It never forgets one to make room, so it needs room for all
+/// that is sold while a payment is remembered: unless said otherwise that is a thousand a second for a quarter of an hour, at
+/// 200 bytes each beside the answers that are kept. Only the runs that ended without an answer are counted apart, and of the
+/// latest payments only: of as many as an eighth of [`most_entries`](MemoryLedgerBuilder::most_entries). Whoever has that many
+/// runs broken off has an old payment's counted anew. Another signature would do the same for them.
 pub struct MemoryLedger {
     shards: Box<[Mutex<Shard>]>,
     owed: Owed,
@@ -72,7 +73,7 @@ pub struct MemoryLedgerBuilder {
 }
 
 impl MemoryLedgerBuilder {
-    /// How many payments are remembered at the most: 100,000 unless said otherwise.
+    /// How many payments are remembered at the most: a million unless said otherwise.
     #[must_use]
     pub const fn most_entries(mut self, most: usize) -> Self {
         self.most_entries = most;
@@ -129,7 +130,7 @@ impl MemoryLedger {
     pub fn builder() -> MemoryLedgerBuilder {
         MemoryLedgerBuilder {
             clock: Arc::new(SystemClock),
-            most_entries: 100_000,
+            most_entries: 1_000_000,
             most_answer_bytes: 64 << 20,
         }
     }
