@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
@@ -173,6 +174,43 @@ pub async fn ends_where_it_says<A: App>() {
         shop.ledger.wait_for(Verb::Delivered, times).await;
         shop.assert_charges(times);
     }
+}
+
+/// An answer that is all there is as long as it is, whatever its head says.
+pub async fn is_as_long_as_it_is<A: App>() {
+    let goods = handler(|request| async move {
+        let said = request.uri().query().unwrap_or_default().split('&');
+        let mut response = Response::new(body("the goods"));
+        for length in said {
+            let length = HeaderValue::from_str(length).unwrap();
+            response.headers_mut().append("content-length", length);
+        }
+        Ok(response)
+    });
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), goods)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    let mut bought = 0;
+    for path in ["/goods?9", "/goods?3", "/goods?900", "/goods?9&8"] {
+        for method in [Method::GET, Method::POST] {
+            for by_http_2 in [false, true] {
+                let payment = shop.pay(&buyer, path).await;
+                let ask = paying(request(method.clone(), path, ""), &payment);
+                let answer = if by_http_2 {
+                    shop.send_http2("shop.example", ask).await
+                } else {
+                    shop.send(ask).await
+                };
+                assert_eq!(answer.text(), "the goods", "{method} {path}");
+                assert_eq!(answer.header(CONTENT_LENGTH), Some("9"));
+                bought += 1;
+                shop.ledger.wait_for(Verb::Delivered, bought).await;
+            }
+        }
+    }
+    shop.assert_charges(bought);
 }
 
 /// What comes behind the goods is in nobody's way, where it can be given out and where it cannot.

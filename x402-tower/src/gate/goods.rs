@@ -129,7 +129,8 @@ impl<RB: Body> Packed<RB> {
     pub(super) fn ship(self, handover: Handover, receipt: &Receipt) -> Response<ResponseBody<RB>> {
         match self {
             Self::Stream(goods, body) => goods.stream(body, handover, receipt),
-            Self::Whole(goods, captured) => {
+            Self::Whole(mut goods, captured) => {
+                goods.say_length(captured.data.len() as u64);
                 let handover = Some(Box::new(handover));
                 let body = ResponseBody::whole(captured, handover, goods.ends_by_length);
                 Response::from_parts(goods.into_parts(receipt), body)
@@ -214,13 +215,17 @@ impl Goods {
     }
 
     fn stream<RB: Body>(
-        self,
+        mut self,
         body: RB,
         handover: Handover,
         receipt: &Receipt,
     ) -> Response<ResponseBody<RB>> {
         // What is shorter than it said is broken off, and by HTTP/1 nobody asks for more.
-        let length = body.size_hint().exact().or_else(|| self.said_length());
+        let exact = body.size_hint().exact();
+        if let Some(length) = exact.filter(|_| self.has_body) {
+            self.say_length(length);
+        }
+        let length = exact.or_else(|| self.said_length());
         let least = length.unwrap_or_else(|| body.size_hint().lower());
         let least = usize::try_from(least).ok();
         let fits = least.filter(|least| self.can_be_kept && *least <= self.most_kept);
@@ -233,10 +238,21 @@ impl Goods {
         )
     }
 
-    /// How long the handler says that its answer is.
+    /// How long the handler says that its answer is, if it says one thing.
     fn said_length(&self) -> Option<u64> {
-        let said = self.parts.headers.get(header::CONTENT_LENGTH)?;
-        said.to_str().ok()?.parse().ok()
+        let mut said = self.parts.headers.get_all(header::CONTENT_LENGTH).iter();
+        let length = said.next()?.to_str().ok()?;
+        let is_length = said.next().is_none() && length.bytes().all(|byte| byte.is_ascii_digit());
+        length.parse().ok().filter(|_| is_length)
+    }
+
+    /// Does not say another length than that of the body: servers trust that it is the same, and clients wait for what never
+    /// comes.
+    fn say_length(&mut self, length: u64) {
+        let is_said = has_rare(&self.parts.headers, &header::CONTENT_LENGTH);
+        if is_said && self.said_length() != Some(length) {
+            self.parts.headers.remove(header::CONTENT_LENGTH);
+        }
     }
 
     fn into_parts(self, receipt: &Receipt) -> response::Parts {
