@@ -17,6 +17,7 @@ use tower_service::Service as _;
 use super::pool::{Broken, Connection, Pool};
 use super::tls;
 use super::transport::{CONNECT, PING, Transport, TransportError, too_large};
+use super::whole::Whole;
 use crate::facilitator::FacilitatorError;
 use crate::home;
 use crate::pieces::Pieces;
@@ -113,7 +114,7 @@ impl Transport for HyperTransport {
         most: usize,
     ) -> Result<Response<Bytes>, FacilitatorError> {
         let uri = request.uri().clone();
-        let mut request = request.map(|body| Whole(Some(body)));
+        let mut request = request.map(Whole::new);
         if let Some(mut kept) = self.pool.take(&uri) {
             match kept.send(&uri, request).await {
                 Ok(response) => return self.read(&uri, kept, response, most).await,
@@ -135,29 +136,4 @@ impl Transport for HyperTransport {
 fn keep_up(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
     let task = Box::pin(async move { drop(connection.await) });
     home::spawn(&Handle::current(), task);
-}
-
-/// A body that is all there.
-#[derive(Debug)]
-pub(super) struct Whole(Option<Bytes>);
-
-impl Body for Whole {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        let data = self.0.take().filter(|data| !data.is_empty());
-        std::task::Poll::Ready(data.map(|data| Ok(http_body::Frame::data(data))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(Bytes::is_empty)
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        http_body::SizeHint::with_exact(self.0.as_ref().map_or(0, |data| data.len() as u64))
-    }
 }

@@ -9,6 +9,8 @@ mod reqwest;
 #[cfg(any(feature = "reqwest", feature = "hyper"))]
 mod tls;
 mod transport;
+#[cfg(any(feature = "reqwest", feature = "hyper"))]
+mod whole;
 
 use std::fmt;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use tokio::time::Instant;
 
-use super::hyper::Whole;
+use super::whole::Whole;
 use crate::lock::lock;
 
 /// Connections that wait for their next request.

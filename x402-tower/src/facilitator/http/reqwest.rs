@@ -1,11 +1,12 @@
 use std::sync::{Arc, Mutex};
 
 use ::http::{Request, Response, Uri};
-use ::reqwest::{Client, ClientBuilder, Url, redirect, retry};
+use ::reqwest::{Body, Client, ClientBuilder, Url, redirect, retry};
 use bytes::Bytes;
 
 use super::tls;
 use super::transport::{CONNECT, PING, Transport, TransportError, too_large};
+use super::whole::Whole;
 use crate::facilitator::FacilitatorError;
 use crate::lock::lock;
 use crate::pieces::Pieces;
@@ -34,13 +35,10 @@ impl ReqwestTransport {
     }
 
     fn builder() -> Result<ClientBuilder, TransportError> {
-        // Proxies say by HTTP/2 that a request was not begun when the connection behind them broke, so whether it was is not
-        // known. Whoever settles has to know of each time it was asked.
-        let never = retry::never().max_retries_per_request(0);
         Ok(Client::builder()
             .tls_backend_preconfigured(tls::config()?)
             .redirect(redirect::Policy::none())
-            .retry(never)
+            .retry(retry::never())
             .no_proxy()
             .connect_timeout(CONNECT)
             .tcp_nodelay(true)
@@ -49,9 +47,7 @@ impl ReqwestTransport {
             .user_agent(concat!("x402-tower/", env!("CARGO_PKG_VERSION"))))
     }
 
-    /// A client that is set up already, for proxies and authorities of one's own. It must not follow redirects, and not send
-    /// anything again by itself, which clients do by HTTP/2 unless they are told otherwise:
-    /// `Client::builder().redirect(Policy::none()).retry(retry::never())`.
+    /// A client that is set up already, for proxies and authorities of one's own. It must not follow redirects.
     pub fn with_client(client: Client) -> Self {
         Self {
             client,
@@ -81,7 +77,9 @@ impl Transport for ReqwestTransport {
         let (parts, body) = request.into_parts();
         let mut request = ::reqwest::Request::new(parts.method, self.url(parts.uri)?);
         *request.headers_mut() = parts.headers;
-        *request.body_mut() = Some(body.into());
+        // A body of its own it could send again, as it does by HTTP/2 with what is said not to have begun. Proxies say so when
+        // the connection behind them broke, and whoever settles has to know of each time it was asked.
+        *request.body_mut() = Some(Body::wrap(Whole::new(body)));
         let mut response = self.client.execute(request).await.map_err(kind_of)?;
         if response
             .content_length()
@@ -152,10 +150,22 @@ mod tests {
         }
     }
 
-    /// A proxy may say so of what it has passed on.
+    /// A proxy may say so of what it has passed on. That holds for clients that others have set up as well.
     #[tokio::test]
     async fn what_is_said_not_to_have_begun_is_not_sent_again() {
-        for goes_away in [false, true] {
+        let builder = || ReqwestTransport::builder().unwrap();
+        for (goes_away, client) in [
+            (false, builder()),
+            (true, builder()),
+            (
+                false,
+                builder().retry(retry::for_host("127.0.0.1").classify_fn(|it| it.retryable())),
+            ),
+            (
+                true,
+                Client::builder().tls_backend_preconfigured(tls::config().unwrap()),
+            ),
+        ] {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let uri = format!("http://{}/settle", listener.local_addr().unwrap());
             let asked = Arc::new(AtomicUsize::new(0));
@@ -166,12 +176,10 @@ mod tests {
                     std::thread::spawn(move || refuse(stream.unwrap(), goes_away, &asked));
                 }
             });
-            let client = ReqwestTransport::builder().unwrap();
             let client = client.http2_prior_knowledge().build().unwrap();
+            let transport = ReqwestTransport::with_client(client);
             let request = Request::post(uri).body(Bytes::from_static(b"{}")).unwrap();
-            let sent = ReqwestTransport::with_client(client)
-                .send(request, 100)
-                .await;
+            let sent = transport.send(request, 100).await;
             assert!(!sent.unwrap_err().is_not_sent());
             assert_eq!(asked.load(Ordering::SeqCst), 1, "{goes_away}");
         }
