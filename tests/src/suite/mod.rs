@@ -213,6 +213,7 @@ macro_rules! behaviours {
                 is_kept_while_it_is_small,
                 ends_where_it_says,
                 is_as_long_as_it_is,
+                is_over_though_it_does_not_end,
                 may_have_trailers,
                 is_owed_when_it_breaks_off_late,
                 can_be_an_upgraded_connection_by_http_1_1_alone,

@@ -16,6 +16,7 @@ use x402_tower::local::Fault;
 use x402_tower::proto::header::PAYMENT_RESPONSE;
 
 use crate::buyer::{get, paying, request};
+use crate::suite::disconnect::Stalling;
 use crate::{App, BoxError, Connection, Handler, Shop, Verb, body, handler, pieces, send_raw};
 
 /// A handler whose answer is what is sent through a channel.
@@ -211,6 +212,29 @@ pub async fn is_as_long_as_it_is<A: App>() {
         }
     }
     shop.assert_charges(bought);
+}
+
+/// By HTTP/1 what has come as far as it said is whole, and nobody waits for more, whether it is read first or not.
+pub async fn is_over_though_it_does_not_end<A: App>() {
+    let whole = handler(|_| async {
+        let stalling = Stalling { sent: 0, length: 1 };
+        let stalling = stalling.map_err(|never| match never {});
+        Ok(Response::new(stalling.boxed_unsync()))
+    });
+    let shop = Shop::builder()
+        .sell("/goods", |x402| x402.route("$0.01"), whole)
+        .open::<A>()
+        .await;
+    let buyer = shop.buyer(1);
+    for (i, method) in [Method::GET, Method::POST].into_iter().enumerate() {
+        let payment = shop.pay(&buyer, "/goods").await;
+        let ask = paying(request(method, "/goods", ""), &payment);
+        let mut connection = Connection::open(shop.address(), &ask).await;
+        let head = connection.read_until("\r\n\r\nx").await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        shop.ledger.wait_for(Verb::Delivered, i + 1).await;
+        shop.assert_charges(i + 1);
+    }
 }
 
 /// What comes behind the goods is in nobody's way, where it can be given out and where it cannot.

@@ -13,6 +13,8 @@ pub(super) struct Capture<RB> {
     body: Pin<Box<RB>>,
     /// How long it is said to be.
     length: usize,
+    /// Whether that is all that a server asks for.
+    ends_by_length: bool,
     pieces: Pieces,
     trailers: Option<Box<HeaderMap>>,
 }
@@ -25,10 +27,11 @@ pub(super) struct Captured {
 }
 
 impl<RB: Body> Capture<RB> {
-    pub(super) fn new(body: RB, length: usize) -> Self {
+    pub(super) fn new(body: RB, length: usize, ends_by_length: bool) -> Self {
         Self {
             body: Box::pin(body),
             length,
+            ends_by_length,
             pieces: Pieces::default(),
             trailers: None,
         }
@@ -37,7 +40,7 @@ impl<RB: Body> Capture<RB> {
     /// The whole answer; nothing if it breaks off, or ends before it said. What comes behind its length is no part of it, to
     /// servers neither.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Captured>> {
-        while !self.body.is_end_stream() {
+        while !self.is_over() && !self.body.is_end_stream() {
             match ready!(self.body.as_mut().poll_frame(cx)) {
                 None => break,
                 Some(Err(_)) => return Poll::Ready(None),
@@ -64,5 +67,9 @@ impl<RB: Body> Capture<RB> {
             data,
             trailers: self.trailers.take(),
         }))
+    }
+
+    fn is_over(&self) -> bool {
+        self.ends_by_length && self.pieces.len() == self.length
     }
 }

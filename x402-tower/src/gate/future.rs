@@ -244,13 +244,13 @@ where
     fn after_answer(judged: Judged<RB>, lapse: Option<Lapse>) -> Self {
         match judged {
             Judged::Unsold(response) => Self::answer(response),
-            Judged::Sold(goods, body, buyer) => match goods.captured(&body) {
-                Some(length) => Self::Capture {
-                    capture: Capture::new(body, length),
+            Judged::Sold(goods, body, buyer) => match goods.capture(body) {
+                Ok(capture) => Self::Capture {
+                    capture,
                     sold: Some(Box::new((goods, buyer))),
                     lapse,
                 },
-                None => Self::deal(Packed::Stream(goods, body), buyer, None),
+                Err(body) => Self::deal(Packed::Stream(goods, body), buyer, None),
             },
         }
     }

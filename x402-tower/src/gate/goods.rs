@@ -6,7 +6,7 @@ use http_body::Body;
 
 use super::ResponseBody;
 use super::body::{Copy, Watch};
-use super::capture::Captured;
+use super::capture::{Capture, Captured};
 use super::dress::{self, has_rare};
 use crate::checkout::{AnswerHead, Bill, Handover, Paid, Policy, Reply, Sale, Seen, add_receipt};
 use crate::ledger::{Keeping, KeptAnswer, Receipt};
@@ -176,14 +176,16 @@ impl Goods {
         }
     }
 
-    /// How long this answer is, if it is read before it is given out: if its request must not run twice, and it is known to be
-    /// small.
-    pub(super) fn captured(&self, body: &impl Body) -> Option<usize> {
-        if !self.has_body || self.is_safe {
-            return None;
+    /// Reads this answer before it is given out, if its request must not run twice, and it is known to be small.
+    pub(super) fn capture<RB: Body>(&self, body: RB) -> Result<Capture<RB>, RB> {
+        let length = body.size_hint().exact();
+        let length = length.and_then(|length| usize::try_from(length).ok());
+        match length.filter(|length| *length <= self.most_kept) {
+            Some(length) if self.has_body && !self.is_safe => {
+                Ok(Capture::new(body, length, self.ends_by_length))
+            }
+            _ => Err(body),
         }
-        let length = usize::try_from(body.size_hint().exact()?).ok()?;
-        (length <= self.most_kept).then_some(length)
     }
 
     /// The version that its buyer has paid in.
