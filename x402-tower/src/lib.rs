@@ -104,7 +104,7 @@ mod till;
 
 pub use x402_money as money;
 
-pub use self::checkout::{AnswerHead, Meter, MeterError, Payment, Reply, Settle, Usage};
+pub use self::checkout::{AnswerHead, Meter, MeterError, Payment, Settle, Usage};
 pub use self::digest::Digest;
 pub use self::seller::{Builder, ConfigError, Declaration, Priced, RouteBuilder, Seller, X402};
 

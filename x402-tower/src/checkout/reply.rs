@@ -17,13 +17,10 @@ use crate::proto::{SettleResponse, Version};
 
 /// An answer of ours, as plain data.
 #[derive(Debug)]
-pub struct Reply {
-    /// The status.
-    pub status: StatusCode,
-    /// Every header.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
     /// Whom to tell that it has arrived.
     pub(crate) handover: Option<Box<Handover>>,
 }
