@@ -129,13 +129,7 @@ async fn attempt(till: &Arc<Till>, token: Token, parked: Arc<Parked>, until: Dur
     match found.unwrap_or(Found::Nothing) {
         Found::Settled(receipt) => {
             // Nobody waits for it: whoever asks next gets it.
-            if attempt
-                .commit(&receipt, Delivery::Undelivered)
-                .await
-                .is_none()
-            {
-                log::warning!("a parked payment was taken over while it was settled"; key = token.key());
-            }
+            drop(attempt.commit(&receipt, Delivery::Undelivered).await);
         }
         Found::Refused(_) | Found::AlreadyUsed => {
             attempt.release().await;
