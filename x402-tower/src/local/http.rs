@@ -63,7 +63,15 @@ impl LocalFacilitator {
             _ => return Ok(text(StatusCode::NOT_FOUND, "text/plain", "not found")),
         };
         if endpoint == Endpoint::Supported {
-            return self.broken(self.supported().await);
+            return match self.supported().await {
+                Ok(answer) => Ok(json(&answer)),
+                Err(error) if error.kind() == FacilitatorErrorKind::Unreadable => Ok(text(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "text/plain",
+                    "this is no answer",
+                )),
+                Err(error) => Err(error),
+            };
         }
         let call = match read(body).await {
             Ok(call) => call,
@@ -85,21 +93,6 @@ impl LocalFacilitator {
                 Ok(text(StatusCode::BAD_GATEWAY, "text/html", page))
             }
             fault => after(fault.as_ref(), answer),
-        }
-    }
-
-    fn broken<T: Serialize>(
-        &self,
-        answer: Result<T, FacilitatorError>,
-    ) -> Result<Response<Full<Bytes>>, FacilitatorError> {
-        match answer {
-            Ok(answer) => Ok(json(&answer)),
-            Err(error) if error.kind() == FacilitatorErrorKind::Unreadable => Ok(text(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "text/plain",
-                "this is no answer",
-            )),
-            Err(error) => Err(error),
         }
     }
 }
