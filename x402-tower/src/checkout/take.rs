@@ -36,7 +36,7 @@ async fn claim_for(till: Arc<Till>, request: &ledger::Claim) -> Result<Taken, Le
     Ok(match till.ledger.claim(request).await? {
         Claimed::Fresh(token) => Taken::Ours(Claim::new(till, token)),
         Claimed::Known(found) => Taken::Known(found),
-        Claimed::Owed(older, _) => Taken::Owed(older),
+        Claimed::Owed(older) => Taken::Owed(older),
         Claimed::Attended(older, body) => Taken::Attended(older, body),
         Claimed::Exhausted => Taken::Exhausted,
     })

@@ -215,7 +215,7 @@ pub enum Claimed {
     /// It is known.
     Known(Found),
     /// It was not known and is not claimed: something older is owed.
-    Owed(Key, Found),
+    Owed(Key),
     /// It was not known and is not claimed: something older of the same buyer for the same request, with this body, is
     /// settling or being delivered. If those who attend to it have died it will be owed, else this is one more purchase.
     Attended(Key, BodyDigest),

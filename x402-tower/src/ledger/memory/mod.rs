@@ -216,9 +216,8 @@ impl MemoryLedger {
     /// What goes before a claim: something that is owed, or else something that may be soon. The index may name what is
     /// neither any more.
     fn before(&self, claim: &Claim, now: Duration) -> Option<Claimed> {
-        let identity = &claim.identity;
         let mut attended = None;
-        for older in self.owed.find(identity, &claim.passed) {
+        for older in self.owed.find(&claim.identity, &claim.passed) {
             let half = half(&older);
             let shard = self.shard(half);
             let Some(entry) = shard.entries.get(&half) else {
@@ -226,10 +225,8 @@ impl MemoryLedger {
             };
             if let Some(body) = entry.attended(now) {
                 attended = Some(Claimed::Attended(older, body));
-            } else if entry.is_owed(now)
-                && let Some(found) = entry.found(identity, now)
-            {
-                return Some(Claimed::Owed(older, found));
+            } else if entry.is_owed(now) && !entry.is_expired(now) {
+                return Some(Claimed::Owed(older));
             }
         }
         attended

@@ -11,7 +11,7 @@ use crate::clock::Clock as _;
 use crate::facilitator::PaymentCall;
 use crate::ledger::{
     Claim, Claimed, Delivery, Due, Fenced, Found, Handed, Identity, Intent, KeptAnswer, Ledger,
-    Parked, Receipt, Reference, Settled, Standing, Token,
+    Parked, Receipt, Reference, Release, Settled, Standing, Token,
 };
 use crate::money::{Address, Amount, Network};
 use crate::proto::{SettleResponse, Version};
@@ -137,6 +137,11 @@ impl<L: Ledger> Books<L> {
             self.ledger.deliver(token, &handed).await.unwrap(),
             Fenced::Done
         );
+    }
+
+    pub(super) async fn release(&self, token: &Token, release: Release) {
+        let released = self.ledger.release(token, release).await;
+        assert_eq!(released.unwrap(), Fenced::Done);
     }
 
     pub(super) async fn park(&self, identity: &Identity, after: Duration) -> Token {
