@@ -4,6 +4,7 @@ use syn::{Attribute, Meta};
 
 use crate::declaration::priced;
 use crate::expand::{Framework, last};
+use crate::function::function;
 use crate::handler::Handler;
 
 pub(crate) const FRAMEWORK: Framework = Framework {
@@ -80,37 +81,13 @@ fn direct(
     output: &TokenStream,
     called: &TokenStream,
 ) -> TokenStream {
-    let (name, arguments, parameters) = (&handler.name, &handler.arguments, handler.parameters());
     let (output, body) = if handler.is_async {
         let body = quote!(#private::Called::new(async move { #called }));
         (quote!(#private::Called<#output>), body)
     } else {
         (output.clone(), called.clone())
     };
-    let signature = quote_spanned! {handler.span()=>
-        // The compiler points here if the handler is more public than its types, whether it can be called or not.
-        #[allow(deprecated, clippy::type_complexity)]
-        impl #private::Function for #name {
-            type Signature = dyn ::core::ops::Fn(#(#arguments),*) -> #output;
-        }
-    };
-    let callable = quote_spanned! {handler.span()=>
-        #[allow(deprecated, clippy::too_many_arguments)]
-        impl ::core::ops::Deref for #name {
-            type Target = <Self as #private::Function>::Signature;
-
-            fn deref(&self) -> &Self::Target {
-                fn __x402_direct(#(#parameters: #arguments),*) -> #output {
-                    #body
-                }
-                &__x402_direct
-            }
-        }
-    };
-    quote! {
-        #signature
-        #private::callable! { #callable }
-    }
+    function(handler, private, &output, &body)
 }
 
 fn boxed(output: &TokenStream) -> TokenStream {

@@ -3,6 +3,7 @@ use quote::{quote, quote_spanned};
 
 use crate::declaration::priced;
 use crate::expand::Framework;
+use crate::function::function;
 use crate::handler::Handler;
 
 pub(crate) const FRAMEWORK: Framework = Framework {
@@ -65,8 +66,6 @@ fn items(handler: &Handler, root: &TokenStream) -> TokenStream {
 }
 
 /// What makes `weather(…).await` work in tests, and nowhere else: `get(|| weather())` would be a route without a price.
-///
-/// The target is a `dyn Fn` that is neither `Send` nor `Clone`: a function would be a handler without a price.
 fn direct(
     handler: &Handler,
     root: &TokenStream,
@@ -74,7 +73,6 @@ fn direct(
     axum: &TokenStream,
 ) -> TokenStream {
     let private = quote!(#root::__private);
-    let (name, arguments, parameters) = (&handler.name, &handler.arguments, handler.parameters());
     let called = handler.called();
     let (output, called) = if handler.is_opaque() {
         (response, into_response(handler, &called, axum))
@@ -87,30 +85,7 @@ fn direct(
     } else {
         (output.clone(), called)
     };
-    let signature = quote_spanned! {handler.span()=>
-        // The compiler points here if the handler is more public than its types, whether it can be called or not.
-        #[allow(deprecated, clippy::type_complexity)]
-        impl #private::Function for #name {
-            type Signature = dyn ::core::ops::Fn(#(#arguments),*) -> #output;
-        }
-    };
-    let callable = quote_spanned! {handler.span()=>
-        #[allow(deprecated, clippy::too_many_arguments)]
-        impl ::core::ops::Deref for #name {
-            type Target = <Self as #private::Function>::Signature;
-
-            fn deref(&self) -> &Self::Target {
-                fn __x402_direct(#(#parameters: #arguments),*) -> #output {
-                    #body
-                }
-                &__x402_direct
-            }
-        }
-    };
-    quote! {
-        #signature
-        #private::callable! { #callable }
-    }
+    function(handler, &private, &output, &body)
 }
 
 fn into_response(handler: &Handler, called: &TokenStream, axum: &TokenStream) -> TokenStream {

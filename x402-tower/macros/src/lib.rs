@@ -13,6 +13,7 @@ mod check;
 mod declaration;
 mod errors;
 mod expand;
+mod function;
 mod handler;
 mod lint;
 mod nearest;
