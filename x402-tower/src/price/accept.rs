@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::money::Price;
 use crate::proto::Object;
+use crate::scheme::UPTO;
 
 /// One way to pay that a route accepts: a price, and as much beside as the seller cares to say.
 ///
@@ -80,9 +81,6 @@ impl Accept {
         self.problem.as_deref()
     }
 }
-
-/// The name of the scheme on the wire.
-const UPTO: &str = "upto";
 
 impl<P: TryInto<Price, Error: fmt::Display>> From<P> for Accept {
     fn from(price: P) -> Self {

@@ -15,6 +15,7 @@ use crate::money::{Address, Asset, Network};
 use crate::proto::{Object, Presented, SupportedKind, SupportedResponse};
 
 pub use self::authorization::{Authorization, Key, Malformed};
+pub(crate) use self::evm::UPTO;
 pub use self::evm::{ExactEvm, PERMIT2, PERMIT2_EXACT_PROXY, PERMIT2_UPTO_PROXY, UptoEvm};
 pub use self::flaw::Flaw;
 pub use self::meaning::Meaning;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::clock::timeout;
 use crate::gate::GateLayer;
 use crate::price::{Accept, IntoQuote, RequestHead};
+use crate::scheme::UPTO;
 use crate::settlement::{self, Drained};
 use crate::till::Till;
 
@@ -122,7 +123,7 @@ impl<L: From<GateLayer>> Seller<L> {
     ///
     /// Like [`X402::price`], and if it cannot be paid by the scheme `upto` on one of the networks.
     pub fn upto(&self, price: impl Into<Accept>) -> Result<L, ConfigError> {
-        self.route(price.into().scheme("upto")).build()
+        self.route(price.into().scheme(UPTO)).build()
     }
 
     /// A layer that asks what a function says.

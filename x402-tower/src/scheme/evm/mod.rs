@@ -10,4 +10,5 @@ mod upto;
 
 pub use self::exact::ExactEvm;
 pub use self::permit2::{PERMIT2, PERMIT2_EXACT_PROXY, PERMIT2_UPTO_PROXY};
+pub(crate) use self::upto::UPTO;
 pub use self::upto::UptoEvm;

@@ -1,3 +1,4 @@
+use super::ExactEvm;
 use super::payload::Payload;
 use super::permit2::PERMIT2_UPTO_PROXY;
 use super::reasons;
@@ -11,18 +12,20 @@ use crate::scheme::{Authorization, Extra, Flaw, Malformed, Meaning, Offer, Schem
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UptoEvm;
 
+/// The name of the scheme on the wire.
+pub(crate) const UPTO: &str = "upto";
+
 /// The key in `extra` under which an offer names the facilitator.
 const FACILITATOR: &str = "facilitatorAddress";
 
 impl Scheme for UptoEvm {
     fn name(&self) -> &str {
-        "upto"
+        UPTO
     }
 
     /// Permit2 moves any token, those with a way of their own too.
     fn serves(&self, asset: &Asset) -> bool {
-        let moved = matches!(asset.transfer, Transfer::Eip3009 | Transfer::Permit2 { .. });
-        moved && asset.network.evm_chain_id().is_some()
+        ExactEvm.serves(asset)
     }
 
     fn extra(&self, offer: &Offer, kind: Option<&SupportedKind>) -> Result<Extra, String> {
