@@ -98,7 +98,7 @@ impl Reply {
         }
     }
 
-    /// The handler's answer broke off before it was given out.
+    /// The seller has made a mistake, or the handler's answer broke off before it was given out.
     pub(crate) fn failed() -> Self {
         reply(&Refusal::Misconfigured, None)
     }
