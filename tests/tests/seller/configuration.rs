@@ -104,9 +104,9 @@ async fn what_is_wrong_is_named_all_at_once() {
             "`shop.example` is no public URL",
             "the facilitator is missing",
             "shorter than 16 bytes",
-            "requests in flight",
-            "requests in flight of one payer",
-            "payment headers",
+            "`most_in_flight` is not between",
+            "`most_in_flight_per_payer` is 0",
+            "`most_header_bytes` is less than",
             "owed for longer",
         ],
     );

@@ -535,38 +535,42 @@ impl<L: From<GateLayer>> Builder<L> {
     fn check_limits(&self, problems: &mut Vec<String>) {
         if self.most_in_flight == 0 || self.most_in_flight > MOST_IN_FLIGHT {
             problems.push(format!(
-                "requests in flight: not between 1 and {MOST_IN_FLIGHT}"
+                "`most_in_flight` is not between 1 and {MOST_IN_FLIGHT}"
             ));
         }
         if self.most_per_payer == 0 {
-            problems.push("requests in flight of one payer: at least 1".to_owned());
+            problems.push("`most_in_flight_per_payer` is 0: nobody could pay".to_owned());
         }
         if self.limits.header < SHORTEST_HEADER {
-            problems.push(format!("payment headers: at least {SHORTEST_HEADER} bytes"));
+            problems.push(format!("`most_header_bytes` is less than {SHORTEST_HEADER}: ordinary payments would not fit"));
         }
-        for (what, time) in [
-            ("the facilitator verifies", self.limits.verify),
-            ("the facilitator settles", self.limits.settle),
-            ("requests wait for outcomes", self.limits.outcome),
-            ("requests wait for each other", self.limits.wait),
-            ("payments are remembered", self.limits.remember),
+        for (time, method) in [
+            (self.limits.verify, "facilitator_timeouts"),
+            (self.limits.settle, "facilitator_timeouts"),
+            (self.limits.outcome, "wait_for_outcome"),
+            (self.limits.wait, "wait_for_same_payment"),
+            (self.limits.remember, "memory"),
         ] {
             if time > LONGEST_TIME {
                 let days = LONGEST_TIME.as_secs() / (24 * 3600);
-                problems.push(format!("{what} for longer than {days} days"));
+                problems.push(format!("`{method}` is longer than {days} days"));
             }
         }
         if self.limits.verify.is_zero() || self.limits.settle.is_zero() {
-            problems.push("the facilitator has no time to answer".to_owned());
+            problems.push(
+                "the facilitator has no time to answer: raise `facilitator_timeouts`".to_owned(),
+            );
         }
         if self.limits.owed > self.limits.remember {
-            problems.push("answers are owed for longer than payments are remembered".to_owned());
+            problems.push(
+                "answers are owed for longer than payments are remembered: raise the first time of `memory`"
+                    .to_owned(),
+            );
         }
     }
 }
 
 const SHORTEST_SECRET: usize = 16;
-/// Below this, ordinary payments do not fit.
 const SHORTEST_HEADER: usize = 1024;
 /// Nothing here takes that long, and sums of times stay small.
 const LONGEST_TIME: Duration = Duration::from_secs(366 * 24 * 3600);

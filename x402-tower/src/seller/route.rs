@@ -365,13 +365,13 @@ impl<L: From<GateLayer>> RouteBuilder<L> {
         }
         if self.max_timeout > LONGEST_TIMEOUT {
             problems.push(format!(
-                "payments are signed for longer than {} seconds",
+                "payments are signed for longer than {} seconds: lower `max_timeout`",
                 LONGEST_TIMEOUT.as_secs()
             ));
         }
         if self.quote_window > LONGEST_TIMEOUT {
             problems.push(format!(
-                "prices hold for longer than {} seconds",
+                "prices hold for longer than {} seconds: lower `quote_window`",
                 LONGEST_TIMEOUT.as_secs()
             ));
         }
