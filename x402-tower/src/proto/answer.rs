@@ -1,9 +1,8 @@
 //! What a facilitator answers, the same in both versions.
 
-use x402_money::Amount;
-
 use super::message::message;
 use super::{Object, Version};
+use crate::money::Amount;
 
 message! {
     /// The answer to `/verify`.

@@ -4,10 +4,10 @@
 //! networks, and in that a payment does not repeat what it accepts.
 
 use serde_json::value::RawValue;
-use x402_money::Amount;
 
 use super::Object;
 use super::message::message;
+use crate::money::Amount;
 
 message! {
     /// What a server asks for: the body of a 402.

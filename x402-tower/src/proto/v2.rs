@@ -1,10 +1,10 @@
 //! The messages of version 2.
 
 use serde_json::value::RawValue;
-use x402_money::Amount;
 
 use super::Object;
 use super::message::message;
+use crate::money::Amount;
 
 message! {
     /// What a server asks for: the content of the `PAYMENT-REQUIRED` header.
