@@ -128,7 +128,7 @@ pub(crate) fn challenge(
     if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(header)) {
         fill(&mut headers, &PAYMENT_REQUIRED, value);
     }
-    let body = demand.map(Bytes::from).unwrap_or_else(|| {
+    let body = demand.unwrap_or_else(|| {
         fill(&mut headers, &header::CONTENT_TYPE, PROBLEM);
         row.problem()
     });

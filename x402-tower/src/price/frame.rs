@@ -1,5 +1,9 @@
 //! What a challenge says whoever asks for what.
 
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
 use super::seal::REFERENCE_LENGTH;
 use super::template::Tail;
 use crate::proto::{base64, header};
@@ -30,13 +34,62 @@ pub(super) struct Frame {
 }
 
 /// A challenge, as it is sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Challenge {
     /// The value of `PAYMENT-REQUIRED`.
     pub(crate) header: Vec<u8>,
     /// The demand of version 1, if there is anything it can say.
-    pub(crate) demand: Option<Vec<u8>>,
+    pub(crate) demand: Option<Bytes>,
 }
+
+/// A frame, and the challenge to the target that was asked for first: most prices are those of one target, and its
+/// challenges differ in their references alone.
+#[derive(Debug)]
+pub(super) struct Usual {
+    origin: Arc<str>,
+    frame: Frame,
+    first: OnceLock<(Box<str>, Challenge)>,
+}
+
+impl Usual {
+    pub(super) const fn new(origin: Arc<str>, frame: Frame) -> Self {
+        Self {
+            origin,
+            frame,
+            first: OnceLock::new(),
+        }
+    }
+
+    /// What every URL of the server begins with.
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The challenge of a request to this target.
+    pub(super) fn challenge(
+        &self,
+        target: &str,
+        tail: &Tail,
+        reference: impl FnMut(usize) -> [u8; REFERENCE_LENGTH],
+    ) -> Challenge {
+        if let Some((first, challenge)) = self.first.get()
+            && **first == *target
+        {
+            let mut challenge = challenge.clone();
+            tail.refill(&mut challenge.header, reference);
+            return challenge;
+        }
+        let challenge = self.frame.challenge(target, tail, reference);
+        if target.len() <= LONGEST_FIRST {
+            self.first
+                .get_or_init(|| (target.into(), challenge.clone()));
+        }
+        challenge
+    }
+}
+
+/// Who asks for something longer than that does not ask for what others ask for.
+const LONGEST_FIRST: usize = 256;
 
 impl Frame {
     /// The frame of challenges for this reason. `entries` are those of a demand of version 1, each cut at the URL.
@@ -91,7 +144,7 @@ impl Frame {
         tail.append(&mut value, reference);
         Challenge {
             header: value,
-            demand: self.demand(target.as_bytes()),
+            demand: self.demand(target.as_bytes()).map(Bytes::from),
         }
     }
 
@@ -149,6 +202,25 @@ mod tests {
                     ] })
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_target_that_was_asked_for_first_is_challenged_as_any_other() {
+        let mark = super::super::template::MARK;
+        let tail = Tail::new(&Holed::cut(&format!(r#"}},"a":"{mark}","b":"{mark}"}}"#)));
+        let entry = (r#"{"resource":""#.to_owned(), r#""}"#.to_owned());
+        let frame = || Frame::new(&Why::UNPAID, "https://a.example", [&entry].into_iter());
+        let usual = Usual::new("https://a.example".into(), frame());
+        for (round, target) in ["/first", "/other", "/first", "/other?q", "/first"]
+            .iter()
+            .enumerate()
+        {
+            let reference = |i: usize| [b'A' + (round * 2 + i) as u8; REFERENCE_LENGTH];
+            let challenge = usual.challenge(target, &tail, reference);
+            let expected = frame().challenge(target, &tail, reference);
+            assert_eq!(challenge.header, expected.header, "{target}");
+            assert_eq!(challenge.demand, expected.demand, "{target}");
         }
     }
 

@@ -52,6 +52,9 @@ pub(super) struct Tail {
     length: usize,
 }
 
+/// How long a reference is in base64.
+const HOLE: usize = REFERENCE_LENGTH / 3 * 4;
+
 impl Tail {
     /// Encodes JSON that begins behind a string.
     pub(super) fn new(json: &Holed) -> Self {
@@ -68,7 +71,7 @@ impl Tail {
             pieces.push(encoded);
         }
         let holes = pieces.len() - 1;
-        let length = pieces.iter().map(Vec::len).sum::<usize>() + holes * REFERENCE_LENGTH / 3 * 4;
+        let length = pieces.iter().map(Vec::len).sum::<usize>() + holes * HOLE;
         Self { pieces, length }
     }
 
@@ -88,6 +91,20 @@ impl Tail {
             if i + 1 < self.pieces.len() {
                 base64::encode(out, &reference(i));
             }
+        }
+    }
+
+    /// Gives a header that ends with it other references.
+    pub(super) fn refill(
+        &self,
+        header: &mut [u8],
+        mut reference: impl FnMut(usize) -> [u8; REFERENCE_LENGTH],
+    ) {
+        let mut at = header.len() - self.length;
+        for (i, piece) in self.pieces.iter().take(self.pieces.len() - 1).enumerate() {
+            at += piece.len();
+            base64::fill(&mut header[at..at + HOLE], &reference(i));
+            at += HOLE;
         }
     }
 }

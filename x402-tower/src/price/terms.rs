@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::frame::{Challenge, Frame, Why};
+use super::frame::{Challenge, Frame, Usual, Why};
 use super::offer::{PreparedOffer, marked};
 use super::seal::REFERENCE_LENGTH;
 use super::template::{Holed, Tail};
@@ -45,7 +45,7 @@ pub(crate) struct Prepared {
     pub(crate) offers: Vec<PreparedOffer>,
     tail: Tail,
     /// What nearly all challenges begin with, where the server is always the same.
-    usual: Option<(Arc<str>, Frame)>,
+    usual: Option<Usual>,
 }
 
 /// One of the offers that are made.
@@ -162,7 +162,7 @@ impl Prepared {
         };
         if let Some(origin) = &listing.origin {
             let frame = Frame::new(&Why::UNPAID, origin, all.entries());
-            all.usual = Some((origin.clone(), frame));
+            all.usual = Some(Usual::new(origin.clone(), frame));
         }
         Ok(all)
     }
@@ -192,8 +192,8 @@ impl Prepared {
         reference: impl FnMut(usize) -> [u8; REFERENCE_LENGTH],
     ) -> Challenge {
         match &self.usual {
-            Some((usual, frame)) if *why == Why::UNPAID && **usual == *origin => {
-                frame.challenge(target, &self.tail, reference)
+            Some(usual) if *why == Why::UNPAID && usual.origin() == origin => {
+                usual.challenge(target, &self.tail, reference)
             }
             _ => {
                 let frame = Frame::new(why, origin, self.entries());

@@ -126,8 +126,13 @@ const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 pub(crate) fn encode(text: &mut Vec<u8>, bytes: &[u8]) {
     let start = text.len();
     text.resize(start + bytes.len().div_ceil(3) * 4, b'=');
+    fill(&mut text[start..], bytes);
+}
+
+/// Writes the same to where there is room for it, and padding already.
+pub(crate) fn fill(text: &mut [u8], bytes: &[u8]) {
     let (pairs, rest) = bytes.as_chunks::<6>();
-    let (both, groups) = text[start..].split_at_mut(pairs.len() * 8);
+    let (both, groups) = text.split_at_mut(pairs.len() * 8);
     for (text, [a, b, c, d, e, f]) in both.as_chunks_mut::<8>().0.iter_mut().zip(pairs) {
         // Two groups from one word.
         let bits = u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]);
