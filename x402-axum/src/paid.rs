@@ -41,13 +41,18 @@ where
                 state,
                 arguments: PhantomData,
             };
-            PaidFuture {
-                answering: Some(paid.gate(behind).call(request)),
+            match paid.gate(behind).answer(request) {
+                Ok(response) => PaidFuture::answered(response.map(body::outwards)),
+                Err(answering) => PaidFuture {
+                    state: State::Answering {
+                        answering: Box::pin(answering),
+                    },
+                },
             }
         }
         Err(error) => {
             log::error!("a request for something whose price cannot be paid"; handler = declaration.name(), error = error);
-            PaidFuture { answering: None }
+            PaidFuture::answered(gate::misconfigured().map(body::outwards::<Body>))
         }
     }
 }
@@ -106,16 +111,40 @@ impl<F: Future> Future for Infallibly<F> {
     }
 }
 
-pin_project! {
-    /// The answer of a paid handler, in the making.
-    pub struct PaidFuture<H, T, S>
-    where
-        H: Handler<T, S>,
-        S: Clone,
-    {
-        // Nothing if its price cannot be paid.
-        #[pin]
-        answering: Option<ResponseFuture<Behind<H, T, S>, Body, Body>>,
+/// The answer of a paid handler, in the making.
+pub struct PaidFuture<H, T, S>
+where
+    H: Handler<T, S>,
+    S: Clone,
+{
+    state: State<H, T, S>,
+}
+
+enum State<H, T, S>
+where
+    H: Handler<T, S>,
+    S: Clone,
+{
+    /// It was there at once, as it is for who has not paid: most of them should not pay for room for the others, either.
+    Answered { response: Option<Response> },
+    Answering {
+        answering: Pin<Box<Answering<H, T, S>>>,
+    },
+}
+
+type Answering<H, T, S> = ResponseFuture<Behind<H, T, S>, Body, Body>;
+
+impl<H, T, S> PaidFuture<H, T, S>
+where
+    H: Handler<T, S>,
+    S: Clone,
+{
+    const fn answered(response: Response) -> Self {
+        Self {
+            state: State::Answered {
+                response: Some(response),
+            },
+        }
     }
 }
 
@@ -126,13 +155,16 @@ where
 {
     type Output = Response;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
-        Poll::Ready(match self.project().answering.as_pin_mut() {
-            Some(answering) => match ready!(answering.poll(cx)) {
-                Ok(response) => response.map(body::outwards),
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        match &mut self.state {
+            State::Answered { response } => match response.take() {
+                Some(response) => Poll::Ready(response),
+                None => panic!("`PaidFuture` polled after completion"),
+            },
+            State::Answering { answering } => match ready!(answering.as_mut().poll(cx)) {
+                Ok(response) => Poll::Ready(response.map(body::outwards)),
                 Err(never) => match never {},
             },
-            None => gate::misconfigured().map(body::outwards::<Body>),
-        })
+        }
     }
 }

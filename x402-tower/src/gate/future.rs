@@ -3,7 +3,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response, StatusCode, Version, header, request};
+use http::{Method, Request, Response, StatusCode, Version, header, request};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -38,8 +38,31 @@ pin_project! {
 pub(super) struct Wanted {
     /// Of HTTP, by which it is asked for.
     pub(super) version: Version,
-    /// Without a body that servers do not leave out by themselves.
+    /// Without the body that servers do not leave out by themselves.
     pub(super) bare: bool,
+}
+
+impl Wanted {
+    pub(super) fn by<B>(request: &Request<B>) -> Self {
+        let version = request.version();
+        Self {
+            version,
+            // Servers leave it out by HTTP/1, and not by what came after it.
+            bare: request.method() == Method::HEAD && version >= Version::HTTP_2,
+        }
+    }
+
+    /// An answer, as it is wanted.
+    pub(super) fn given<RB: Body>(
+        self,
+        response: Response<ResponseBody<RB>>,
+    ) -> Response<ResponseBody<RB>> {
+        if self.bare {
+            response_head(response)
+        } else {
+            response
+        }
+    }
 }
 
 pin_project! {
@@ -325,7 +348,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut state, Wanted { version, bare }) = (this.state, *this.wanted);
+        let (mut state, wanted) = (this.state, *this.wanted);
+        let version = wanted.version;
         loop {
             // What a state holds is taken out only when it is left, so a missing piece means that it has been left.
             let next = match state.as_mut().project() {
@@ -460,11 +484,7 @@ where
                         return polled_too_often();
                     };
                     state.set(State::Done);
-                    return Poll::Ready(Ok(if bare {
-                        response_head(response)
-                    } else {
-                        response
-                    }));
+                    return Poll::Ready(Ok(wanted.given(response)));
                 }
                 StateProjection::Done => return polled_too_often(),
             };

@@ -3,11 +3,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use super::future::Wanted;
+use super::goods::ours;
 use super::layer::OriginalUri;
 use super::{RequestBody, ResponseBody, ResponseFuture};
 use crate::checkout::{Arrival, Brought, Payment, Policy, TELLING, arrive};
@@ -64,14 +65,75 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let (brought, has_telling) = take_payment(request.headers_mut());
-        let arrival = self.arrive(&request, brought, has_telling);
-        let version = request.version();
-        let wanted = Wanted {
-            version,
-            // Servers leave out the body of an answer to HEAD by HTTP/1, and not by what came after it.
-            bare: request.method() == Method::HEAD && version >= Version::HTTP_2,
-        };
+        let arrival = self.look(&mut request);
+        self.go_on(arrival, Wanted::by(&request), request)
+    }
+}
+
+impl<S> Gate<S> {
+    /// The answer, if there is one already: unpaid requests are answered at first sight, and need no future for it. Else the
+    /// answer in the making.
+    ///
+    /// For adapters that box the one, and not the other. As with [`call`](Service::call), the gate has to be ready.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use http::{Request, Response, StatusCode};
+    /// use tower::{Layer as _, service_fn};
+    /// use x402_tower::X402;
+    /// use x402_tower::gate::RequestBody;
+    ///
+    /// async fn weather(_: Request<RequestBody<String>>) -> Result<Response<String>, Infallible> {
+    ///     Ok(Response::new("It is sunny.".to_owned()))
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), x402_tower::ConfigError> {
+    /// let price = X402::local().build()?.price("$0.01")?;
+    /// let mut gate = price.layer(service_fn(weather)); // is always ready
+    /// let answer = gate.answer(Request::new(String::new()));
+    /// let status = answer.ok().map(|response| response.status());
+    /// assert_eq!(status, Some(StatusCode::PAYMENT_REQUIRED));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[allow(
+        clippy::result_large_err,
+        reason = "it is taken apart at once; a box would cost more"
+    )]
+    #[allow(clippy::missing_errors_doc, reason = "it is no error")]
+    pub fn answer<B, RB>(
+        &mut self,
+        mut request: Request<B>,
+    ) -> Result<Response<ResponseBody<RB>>, ResponseFuture<S, B, RB>>
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<RB>> + Clone,
+        B: Body,
+        RB: Body,
+    {
+        let arrival = self.look(&mut request);
+        let wanted = Wanted::by(&request);
+        match arrival {
+            Arrival::Reply(reply) => {
+                drop(self.take_ready());
+                Ok(wanted.given(ours(reply)))
+            }
+            arrival => Err(self.go_on(arrival, wanted, request)),
+        }
+    }
+
+    fn go_on<B, RB>(
+        &mut self,
+        arrival: Arrival,
+        wanted: Wanted,
+        request: Request<B>,
+    ) -> ResponseFuture<S, B, RB>
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<RB>> + Clone,
+        B: Body,
+        RB: Body,
+    {
         let watched = || request.map(RequestBody::new);
         match arrival {
             Arrival::Free => ResponseFuture::free(wanted, self.inner.call(watched())),
@@ -88,6 +150,12 @@ where
                 ResponseFuture::pay(wanted, self.take_ready(), watched(), paying)
             }
         }
+    }
+
+    /// The first look at a request, from which its payment is taken.
+    fn look<B: Body>(&self, request: &mut Request<B>) -> Arrival {
+        let (brought, has_telling) = take_payment(request.headers_mut());
+        self.arrive(request, brought, has_telling)
     }
 }
 
