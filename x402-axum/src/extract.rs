@@ -202,8 +202,8 @@ extractor! {
     /// ```
     Meter of x402_tower::Meter = |payment| payment.meter().cloned();
 
-    /// A handler wants a [`Meter`], and the price is not a limit.
+    /// A handler wants a [`Meter`], and the request has none.
     NotMetered,
-    "the price is not a limit",
-    "a handler wants a meter, and there is none: is its price a limit?";
+    "the payment has no limit to be metered",
+    "a handler wants a meter, and there is none: is its price a limit, and can it be fixed or free?";
 }

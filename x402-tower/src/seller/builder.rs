@@ -300,6 +300,9 @@ impl<L: From<GateLayer>> Builder<L> {
 
     /// How long the facilitator may take to verify, and to settle: 10 and 30 seconds unless said otherwise. Price functions
     /// have as long as a verification.
+    ///
+    /// One behind HTTP has [times of its own](crate::facilitator::HttpFacilitator::timeouts), which are the same unless said
+    /// otherwise: whoever raises these raises those.
     pub const fn facilitator_timeouts(mut self, verify: Duration, settle: Duration) -> Self {
         self.limits.verify = verify;
         self.limits.settle = settle;

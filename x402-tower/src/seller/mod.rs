@@ -159,7 +159,8 @@ impl<L: From<GateLayer>> Seller<L> {
     ///
     /// # Errors
     ///
-    /// If the seller is not paid anywhere.
+    /// None as things are: what the function says is looked at when it says it. A price that cannot be paid is answered 500
+    /// then, with a line in the log.
     pub fn price_with<F, Fut>(&self, price: F) -> Result<L, ConfigError>
     where
         F: Fn(RequestHead) -> Fut + Send + Sync + 'static,

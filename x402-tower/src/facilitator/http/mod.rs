@@ -166,7 +166,8 @@ impl<T: Transport> HttpFacilitator<T> {
         self
     }
 
-    /// How long `/verify` and `/supported`, and how long `/settle` may take: 10 and 30 seconds unless said otherwise.
+    /// How long `/verify` and `/supported`, and how long `/settle` may take: 10 and 30 seconds unless said otherwise. A seller
+    /// waits no longer than [`facilitator_timeouts`](crate::Builder::facilitator_timeouts) in any case.
     #[must_use]
     pub const fn timeouts(mut self, verify: Duration, settle: Duration) -> Self {
         self.verify = verify;
