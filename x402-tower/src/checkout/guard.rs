@@ -15,8 +15,8 @@ pub(crate) struct Claim {
     till: Arc<Till>,
     token: Token,
     then: Release,
-    /// Whether the payment has gone on to settlement, where dropping means something else.
-    settling: bool,
+    /// Whether what becomes of the payment is said elsewhere: it has gone on to settlement, or been given back.
+    is_over: bool,
 }
 
 impl Claim {
@@ -25,7 +25,7 @@ impl Claim {
             till,
             token,
             then: Release::Answered,
-            settling: false,
+            is_over: false,
         }
     }
 
@@ -41,7 +41,7 @@ impl Claim {
 
     /// Gives the payment back, and waits until it is.
     pub(crate) async fn release(mut self) {
-        self.settling = true;
+        self.is_over = true;
         LastWord::Release(Release::Answered)
             .say(&self.till, self.token)
             .await;
@@ -53,14 +53,14 @@ impl Claim {
 
     /// Goes on to settlement.
     pub(crate) fn into_token(mut self) -> Token {
-        self.settling = true;
+        self.is_over = true;
         self.token
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if !self.settling {
+        if !self.is_over {
             let (till, token) = (Arc::clone(&self.till), self.token);
             let released = LastWord::Release(self.then);
             self.till.finish(async move {

@@ -12,8 +12,8 @@ use crate::price::{Pick, Prepared, Terms};
 use crate::proto::{Object, SupportedResponse};
 use crate::scheme::Offer;
 
-/// The offer that a payment is for, and the place of the candidate that it is then: an offer that is made now or was not long ago
-/// or, failing that, the one that was made for the same request.
+/// The offer that a payment is for, and the place of the candidate that it is then. It is an offer that is made now, or was not
+/// long ago; failing that, the one that was made for the same request.
 pub(super) fn find(
     asked: &Asked,
     tender: &Tender<'_>,
