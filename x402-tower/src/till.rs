@@ -77,10 +77,6 @@ pub(crate) struct Limits {
     pub(crate) outcome: Duration,
     /// How long a request waits for another one that has the same payment.
     pub(crate) wait: Duration,
-    /// How often a settled payment is answered by running the handler again.
-    pub(crate) reruns: u8,
-    /// How many runs for one payment may end without an answer.
-    pub(crate) aborted: u8,
     /// Bytes of one answer that is kept.
     pub(crate) answer: usize,
     /// Bytes of a request body that is read to compare it with an earlier one.
@@ -99,8 +95,6 @@ impl Default for Limits {
             settle: Duration::from_secs(30),
             outcome: Duration::from_secs(20),
             wait: Duration::from_secs(10),
-            reruns: 3,
-            aborted: 3,
             answer: 64 << 10,
             body: 1 << 20,
             remember: Duration::from_secs(15 * 60),

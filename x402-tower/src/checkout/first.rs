@@ -36,7 +36,6 @@ pub(super) async fn claim(
         good.usable_until,
     );
     request.owed = policy.owed;
-    request.most_aborted = till.limits.aborted;
     let same_payer = Payer {
         paying,
         identified,

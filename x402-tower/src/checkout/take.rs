@@ -68,13 +68,17 @@ pub(super) async fn rerun(
 }
 
 async fn rerun_for(till: Arc<Till>, key: Key, delivered: bool) -> Result<Again, LedgerError> {
-    let most = till.limits.reruns;
-    Ok(match till.ledger.rerun(&key, most, delivered).await? {
-        Rerun::Granted(token) => {
-            till.attendance.begin_to_answer(token);
-            Again::Granted(Box::new(Handover::new(till, token).again()))
-        }
-        Rerun::Busy => Again::Busy,
-        Rerun::Denied => Again::Denied,
-    })
+    Ok(
+        match till.ledger.rerun(&key, MOST_RERUNS, delivered).await? {
+            Rerun::Granted(token) => {
+                till.attendance.begin_to_answer(token);
+                Again::Granted(Box::new(Handover::new(till, token).again()))
+            }
+            Rerun::Busy => Again::Busy,
+            Rerun::Denied => Again::Denied,
+        },
+    )
 }
+
+/// How often a settled payment is answered by running the handler again.
+const MOST_RERUNS: u8 = 3;

@@ -188,7 +188,7 @@ pub struct Claim {
     /// What does not go before, because it turned out to be for something else (another body makes another request), or to
     /// be in good hands.
     pub passed: Vec<Key>,
-    /// How many runs that ended without an answer are granted.
+    /// How many runs that ended without an answer are granted: three unless said otherwise.
     pub most_aborted: u8,
 }
 
