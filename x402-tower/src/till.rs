@@ -9,13 +9,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::checkout::Flights;
-use crate::clock::Clock;
-use crate::facilitator::{SharedFacilitator, Supported};
+use crate::clock::{Clock, Elapsed, timeout};
+use crate::facilitator::{
+    Facilitator as _, FacilitatorError, PaymentCall, SharedFacilitator, Supported,
+};
 use crate::home::Home;
 use crate::ledger::SharedLedger;
 use crate::lock::lock;
 use crate::panics;
 use crate::price::{Accept, Listing, PriceList, Seal, Terms};
+use crate::proto::VerifyResponse;
 use crate::settlement::{Attendance, Beliefs, SharedWitness};
 use crate::tasks::Tasks;
 use crate::telemetry::{Event, Observer};
@@ -125,6 +128,20 @@ impl AllTerms {
 impl Till {
     pub(crate) fn now(&self) -> Duration {
         self.clock.now()
+    }
+
+    /// What the facilitator says of a payment, if it does so in time.
+    pub(crate) async fn verify(
+        &self,
+        call: &PaymentCall,
+    ) -> Result<VerifyResponse, FacilitatorError> {
+        timeout(
+            &*self.clock,
+            self.limits.verify,
+            self.facilitator.verify(call),
+        )
+        .await
+        .unwrap_or_else(|Elapsed| Err(FacilitatorError::timed_out()))
     }
 
     /// Waits at home, wherever this is polled: there may be no timers there.

@@ -1,7 +1,4 @@
-use crate::clock::{Elapsed, timeout};
-use crate::facilitator::{
-    Expected, Facilitator as _, FacilitatorError, PaymentCall, Reason, Verification,
-};
+use crate::facilitator::{Expected, PaymentCall, Reason, Verification};
 use crate::log::{self, Chain};
 
 use super::refusal::Refusal;
@@ -17,16 +14,7 @@ pub(super) async fn verify(
     call: &PaymentCall,
     expected: &Expected<'_>,
 ) -> Result<Verified, Rejected> {
-    let asked = timeout(
-        &*till.clock,
-        till.limits.verify,
-        till.facilitator.verify(call),
-    );
-    let answer = till
-        .home
-        .within(asked)
-        .await
-        .unwrap_or_else(|Elapsed| Err(FacilitatorError::timed_out()));
+    let answer = till.home.within(till.verify(call)).await;
     let (refusal, payer_proved) = match Verification::judge(answer, expected) {
         Verification::Valid => return Ok(Verified(())),
         Verification::Invalid {

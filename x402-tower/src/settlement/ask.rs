@@ -111,15 +111,10 @@ impl Attempt {
     }
 
     async fn verify(&self) -> Verification {
-        let till = &self.till;
-        let call = match self.intent().verification() {
-            Ok(call) => call,
-            Err(error) => return Verification::Unavailable(FacilitatorError::not_sent(error)),
+        let answer = match self.intent().verification() {
+            Ok(call) => self.till.verify(&call).await,
+            Err(error) => Err(FacilitatorError::not_sent(error)),
         };
-        let asked = till.facilitator.verify(&call);
-        let answer = timeout(&*till.clock, till.limits.verify, asked)
-            .await
-            .unwrap_or_else(|Elapsed| Err(FacilitatorError::timed_out()));
         Verification::judge(answer, &self.expected())
     }
 
