@@ -31,6 +31,39 @@ impl GateLayer {
 
     /// Says where to find the URI that the client asked for, under routers that take off a prefix before they hand a
     /// request on. Without it, or where it finds nothing, the URI of the request is taken.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use http::{Request, Response, Uri};
+    /// use tower::{ServiceBuilder, ServiceExt as _};
+    /// use x402_tower::X402;
+    /// use x402_tower::gate::RequestBody;
+    /// use x402_tower::proto::{header, v2};
+    ///
+    /// /// What a router leaves with a request that it takes something off.
+    /// #[derive(Clone)]
+    /// struct Whole(Uri);
+    ///
+    /// async fn weather(_: Request<RequestBody<String>>) -> Result<Response<String>, Infallible> {
+    ///     Ok(Response::new("sunny".to_owned()))
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let x402 = X402::local().public_url("https://example.com").build()?;
+    /// let price = x402.price("$0.01")?.original_uri(|all| all.get().map(|Whole(uri)| uri));
+    /// let service = ServiceBuilder::new().layer(price).service_fn(weather);
+    ///
+    /// let mut request = Request::get("/weather").body(String::new())?;
+    /// request.extensions_mut().insert(Whole(Uri::from_static("/api/weather")));
+    /// let response = service.oneshot(request).await?;
+    /// let challenge = response.headers()[header::PAYMENT_REQUIRED].as_bytes();
+    /// let challenge: v2::PaymentRequired = header::decode(challenge, header::DEFAULT_LIMIT)?;
+    /// assert_eq!(challenge.resource.url, "https://example.com/api/weather");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn original_uri(mut self, find: for<'a> fn(&'a Extensions) -> Option<&'a Uri>) -> Self {
         self.original_uri = find;
