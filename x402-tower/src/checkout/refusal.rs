@@ -9,8 +9,9 @@ pub(crate) enum Refusal {
     PaymentRequired,
     /// The payment header is no payment; what it is instead, in our words.
     Unreadable(&'static str),
-    /// The payment header, or a body that has to be read, is too large.
+    /// The payment header is too large.
     HeaderTooLarge,
+    /// The body is too large to be bound to the payment, or compared with an earlier one.
     BodyTooLarge,
     /// The payment does not do for this request.
     NotAccepted(Reason),

@@ -249,7 +249,7 @@ fn row(refusal: &Refusal) -> Row<'_> {
         Refusal::BodyTooLarge => row(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
-            "The body is too large to be bound to a payment.",
+            "The body is too large to tell whether this payment is for it.",
         ),
         Refusal::NotAccepted(reason) => Row {
             challenge: true,
