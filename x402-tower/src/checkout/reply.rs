@@ -10,7 +10,7 @@ use super::refusal::Refusal;
 use crate::cors;
 use crate::ledger::{KeptAnswer, Receipt};
 use crate::money::Network;
-use crate::price::{Challenge, Why};
+use crate::price::{Challenge, Measured, Why};
 use crate::proto::header::{PAYMENT_REQUIRED, PAYMENT_RESPONSE, X_PAYMENT_RESPONSE, escaped};
 use crate::proto::receipt::encode;
 use crate::proto::{SettleResponse, Version};
@@ -54,10 +54,14 @@ const HOLE: HeaderValue = HeaderValue::from_static("");
 
 impl Reply {
     /// The answer to a refusal with these headers, and more if it has more to say.
-    fn new(row: &Row<'_>, version: Option<Version>, mut headers: HeaderMap, body: Bytes) -> Self {
-        if let Ok(length) = HeaderValue::try_from(body.len().to_string()) {
-            fill(&mut headers, &header::CONTENT_LENGTH, length);
-        }
+    fn new(
+        row: &Row<'_>,
+        version: Option<Version>,
+        mut headers: HeaderMap,
+        body: Measured,
+    ) -> Self {
+        let Measured { body, length } = body;
+        fill(&mut headers, &header::CONTENT_LENGTH, length);
         if let Some(receipt) = row.receipt {
             add_receipt(&mut headers, version.unwrap_or(Version::V2), receipt);
         }
@@ -129,15 +133,16 @@ pub(crate) fn challenge(
         fill(&mut headers, &PAYMENT_REQUIRED, value);
     }
     let body = demand.unwrap_or_else(|| {
-        fill(&mut headers, &header::CONTENT_TYPE, PROBLEM);
+        headers.insert(header::CONTENT_TYPE, PROBLEM);
         row.problem()
     });
     Reply::new(&row, version, headers, body)
 }
 
-/// Gives a header that is there another value. There are few, so looking through them is cheaper than looking one up.
+/// Fills in the value of a header. There are few, so looking through them is cheaper than looking one up.
 fn fill(headers: &mut HeaderMap, name: &HeaderName, value: HeaderValue) {
-    if let Some((_, hole)) = headers.iter_mut().find(|(key, _)| *key == name) {
+    let is_hole = |(key, value): &(&HeaderName, &mut HeaderValue)| value.is_empty() && *key == name;
+    if let Some((_, hole)) = headers.iter_mut().find(is_hole) {
         *hole = value;
     }
 }
@@ -206,7 +211,7 @@ struct Row<'a> {
 
 impl Row<'_> {
     /// The body of the answer, after RFC 9457.
-    fn problem(&self) -> Bytes {
+    fn problem(&self) -> Measured {
         let body = [
             r#"{"type":"about:blank","title":""#,
             self.status.canonical_reason().unwrap_or_default(),
@@ -218,7 +223,7 @@ impl Row<'_> {
             &escaped(self.error),
             r#""}"#,
         ];
-        body.concat().into()
+        body.concat().into_bytes().into()
     }
 }
 

@@ -149,11 +149,16 @@ where
         request: Request<RequestBody<B>>,
         paying: Box<Paying>,
     ) -> Self {
-        let state = match paying.binds_body() {
-            Some(most) => State::read(ready, request, paying, Until::End { most }),
-            None => State::admit(ready, request, Box::pin(admit(paying))),
-        };
-        Self { state, wanted }
+        match paying.binds_body() {
+            Some(most) => Self {
+                state: State::read(ready, request, paying, Until::End { most }),
+                wanted,
+            },
+            None => Self {
+                state: State::admit(ready, request, Box::pin(admit(paying))),
+                wanted,
+            },
+        }
     }
 }
 

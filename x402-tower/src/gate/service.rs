@@ -65,8 +65,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let arrival = self.look(&mut request);
-        self.go_on(arrival, Wanted::by(&request), request)
+        let wanted = Wanted::by(&request);
+        self.go_on(self.look(&mut request), wanted, request)
     }
 }
 

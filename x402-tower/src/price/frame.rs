@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use http::HeaderValue;
 
 use super::seal::REFERENCE_LENGTH;
 use super::template::Tail;
@@ -39,7 +40,23 @@ pub(crate) struct Challenge {
     /// The value of `PAYMENT-REQUIRED`.
     pub(crate) header: Vec<u8>,
     /// The demand of version 1, if there is anything it can say.
-    pub(crate) demand: Option<Bytes>,
+    pub(crate) demand: Option<Measured>,
+}
+
+/// A body, and how long a header says that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Measured {
+    pub(crate) body: Bytes,
+    pub(crate) length: HeaderValue,
+}
+
+impl From<Vec<u8>> for Measured {
+    fn from(body: Vec<u8>) -> Self {
+        Self {
+            length: body.len().into(),
+            body: body.into(),
+        }
+    }
 }
 
 /// A frame, and the challenge to the target that was asked for first: most prices are those of one target, and its
@@ -144,7 +161,7 @@ impl Frame {
         tail.append(&mut value, reference);
         Challenge {
             header: value,
-            demand: self.demand(target.as_bytes()).map(Bytes::from),
+            demand: self.demand(target.as_bytes()).map(Measured::from),
         }
     }
 
@@ -196,7 +213,7 @@ mod tests {
                 );
                 let demand = challenge.demand.unwrap();
                 assert_eq!(
-                    serde_json::from_slice::<Value>(&demand).unwrap(),
+                    serde_json::from_slice::<Value>(&demand.body).unwrap(),
                     json!({ "x402Version": 1, "error": error, "accepts": [
                         { "n": 1, "resource": url }, { "n": 2, "resource": url },
                     ] })

@@ -11,7 +11,7 @@ mod template;
 mod terms;
 
 pub use self::accept::Accept;
-pub(crate) use self::frame::{Challenge, Why};
+pub(crate) use self::frame::{Challenge, Measured, Why};
 pub(crate) use self::head::Target;
 pub use self::head::{Head, Headers, RequestHead};
 pub(crate) use self::list::{PriceList, no_play_money};
