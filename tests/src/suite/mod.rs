@@ -276,6 +276,7 @@ macro_rules! behaviours {
                 that_open_a_little_get_a_little,
                 that_open_late_get_all,
                 of_many_streams_share_one_payment,
+                that_are_left_are_bought_once,
             ];
         }
     };

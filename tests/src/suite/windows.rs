@@ -1,6 +1,7 @@
 //! HTTP/2 by hand: windows that open late or never, streams that are reset, and one payment on many streams.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -9,8 +10,11 @@ use h2::client::{self, Connection, ResponseFuture, SendRequest};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, duplex, split};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use x402_tower::facilitator::Endpoint;
+use x402_tower::local::Fault;
 use x402_tower::proto::header::{PAYMENT_RESPONSE, PAYMENT_SIGNATURE};
 
 use crate::buyer::{paying, request};
@@ -25,7 +29,13 @@ struct Client {
 impl Client {
     /// Connects, and lets so much come of each answer, behind its head.
     async fn connect(address: SocketAddr, window: u32) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
+        Self::begin(TcpStream::connect(address).await.unwrap(), window).await
+    }
+
+    async fn begin<T>(stream: T, window: u32) -> Self
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (sender, connection) = client::Builder::new()
             .initial_window_size(window)
             .handshake(stream)
@@ -65,8 +75,8 @@ async fn read(body: &mut RecvStream) -> Vec<u8> {
     read
 }
 
-async fn drive(
-    mut connection: Connection<TcpStream, Bytes>,
+async fn drive<T: AsyncRead + AsyncWrite + Unpin>(
+    mut connection: Connection<T, Bytes>,
     mut opened: mpsc::UnboundedReceiver<u32>,
 ) {
     loop {
@@ -185,4 +195,143 @@ pub async fn of_many_streams_share_one_payment<A: App>() {
     }
     assert_eq!(kitchen.started(), 1);
     shop.assert_charges(1);
+}
+
+/// A connection into which more can be said than its client says.
+async fn tapped(address: SocketAddr) -> (tokio::io::DuplexStream, mpsc::UnboundedSender<Vec<u8>>) {
+    let (near, far) = duplex(1 << 20);
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (mut answers, mut asks) = stream.into_split();
+    let (mut asked, mut answered) = split(far);
+    let (more, mut said) = mpsc::unbounded_channel::<Vec<u8>>();
+    tokio::spawn(async move { tokio::io::copy(&mut answers, &mut answered).await });
+    tokio::spawn(async move {
+        let mut chunk = vec![0; 1 << 16];
+        loop {
+            tokio::select! {
+                read = asked.read(&mut chunk) => match read {
+                    Ok(read @ 1..) => asks.write_all(&chunk[..read]).await.unwrap(),
+                    _ => return,
+                },
+                Some(more) = said.recv() => asks.write_all(&more).await.unwrap(),
+            }
+        }
+    });
+    (near, more)
+}
+
+/// How a client says that it has had enough.
+#[derive(Clone, Copy, Debug)]
+enum Leave {
+    /// The stream is reset.
+    Reset,
+    /// The connection is over for this reason, when what has begun on it is.
+    GoAway(u8),
+}
+
+/// When it does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum When {
+    Verifying,
+    Working,
+    Settling,
+    /// The head has come.
+    Answered,
+    /// Everything has come.
+    Delivered,
+}
+
+/// Whoever leaves a stream or a connection, politely or not, and asks again with the same payment has bought once and gets
+/// what that was, whenever it was.
+pub async fn that_are_left_are_bought_once<A: App>() {
+    let leaves = [
+        Leave::Reset,
+        Leave::GoAway(0),
+        Leave::GoAway(2),
+        Leave::GoAway(11),
+    ];
+    let whens = [
+        When::Verifying,
+        When::Working,
+        When::Settling,
+        When::Answered,
+        When::Delivered,
+    ];
+    for method in [Method::GET, Method::POST] {
+        for leave in leaves {
+            for when in whens {
+                is_bought_once::<A>(&method, leave, when).await;
+            }
+        }
+    }
+}
+
+async fn is_bought_once<A: App>(method: &Method, leave: Leave, when: When) {
+    let case = format!("{method} {leave:?} {when:?}");
+    let kitchen = Kitchen::waiting();
+    let shop = Shop::with::<A>(&kitchen).await;
+    let payment = shop.pay(&shop.buyer(1), "/goods").await;
+    let delay = Duration::from_secs(7);
+    let endpoint = match when {
+        When::Verifying => Some(Endpoint::Verify),
+        When::Settling => Some(Endpoint::Settle),
+        _ => None,
+    };
+    if let Some(endpoint) = endpoint {
+        shop.facilitator.on(endpoint, [Fault::Delay(delay)]);
+    }
+    if when != When::Working {
+        kitchen.finish(2);
+    }
+    let (stream, more) = tapped(shop.address()).await;
+    let window = if when == When::Answered { 5 } else { 1000 };
+    let mut client = Client::begin(stream, window).await;
+    let mut sent = Some(client.send(method, &payment));
+    let mut answer = None;
+    match when {
+        When::Verifying | When::Settling => shop.clock.sleeper_for(delay).await,
+        When::Working => kitchen.wait_started(1).await,
+        When::Answered | When::Delivered => {
+            let response = sent.take().unwrap().await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+            let body = answer.insert(response.into_body());
+            if when == When::Delivered {
+                read(body).await;
+            }
+        }
+    }
+    match leave {
+        Leave::Reset => drop((sent.take(), answer.take())),
+        Leave::GoAway(reason) => {
+            let go_away = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, reason];
+            more.send(go_away.to_vec()).unwrap();
+        }
+    }
+    if when == When::Answered {
+        // Nobody waits for the rest any more.
+        drop((answer.take(), client));
+    }
+    kitchen.finish(2);
+    shop.clock.advance(delay);
+    // The first run comes to some end, though the connection is there.
+    let ends = [
+        Verb::Release,
+        Verb::Abort,
+        Verb::Delivered,
+        Verb::Undelivered,
+    ];
+    shop.ledger.wait_for_any(&ends, 1).await;
+
+    let ask = paying(request(method.clone(), "/goods", ""), &payment);
+    let again = shop.send_http2("shop.example", ask).await;
+    assert_eq!(again.status, StatusCode::OK, "{case}: {again:?}");
+    assert!(again.receipt().success, "{case}");
+    shop.assert_charges(1);
+    assert_eq!(shop.ledger.count(Verb::Park), 0, "{case}");
+    if *method == Method::POST {
+        // What has answered does not run again.
+        assert_eq!(kitchen.finished(), 1, "{case}");
+    }
+    drop((sent, answer));
 }
