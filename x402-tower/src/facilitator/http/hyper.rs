@@ -137,3 +137,35 @@ fn keep_up(connection: impl Future<Output = hyper::Result<()>> + Send + 'static)
     let task = Box::pin(async move { drop(connection.await) });
     home::spawn(&Handle::current(), task);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use hyper_util::rt::TokioIo;
+    use tokio::net::TcpStream;
+
+    use super::super::refusal::{Refusal, refusing};
+    use super::*;
+
+    /// A proxy may say of what it has passed on that it was not begun.
+    #[tokio::test]
+    async fn what_is_said_not_to_have_begun_is_not_sent_again() {
+        for refusal in [Refusal::Reset, Refusal::GoAway, Refusal::HangUp] {
+            let (address, asked) = refusing(refusal);
+            let uri: Uri = format!("http://{address}/settle").parse().unwrap();
+            let transport = HyperTransport::new().unwrap();
+            let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+            let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+                .handshake(stream)
+                .await
+                .unwrap();
+            keep_up(connection);
+            transport.pool.put(&uri, Connection::Http2(sender));
+            let request = Request::post(uri).body(Bytes::from_static(b"{}")).unwrap();
+            let sent = transport.send(request, 100).await;
+            assert!(!sent.unwrap_err().is_not_sent(), "{refusal:?}");
+            assert_eq!(asked.load(Ordering::SeqCst), 1, "{refusal:?}");
+        }
+    }
+}

@@ -4,6 +4,8 @@ mod base;
 mod hyper;
 #[cfg(feature = "hyper")]
 mod pool;
+#[cfg(all(test, any(feature = "reqwest", feature = "hyper")))]
+mod refusal;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 #[cfg(any(feature = "reqwest", feature = "hyper"))]

@@ -111,77 +111,36 @@ fn kind_of(error: ::reqwest::Error) -> FacilitatorError {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
-    use std::net::{TcpListener, TcpStream};
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::Ordering;
 
+    use super::super::refusal::{Refusal, refusing};
     use super::*;
-
-    /// The beginnings of frames of HTTP/2: those without content are whole.
-    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    const ACKNOWLEDGED: [u8; 9] = [0, 0, 0, 4, 1, 0, 0, 0, 0];
-    const RESET: [u8; 5] = [0, 0, 4, 3, 0];
-    const REFUSED_STREAM: [u8; 4] = [0, 0, 0, 7];
-    /// Nothing was begun, and nothing is wrong.
-    const GO_AWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-
-    /// Counts the requests of a connection, each of which was not begun, as it says.
-    fn refuse(mut stream: TcpStream, goes_away: bool, asked: &AtomicUsize) -> std::io::Result<()> {
-        stream.read_exact(&mut [0; 24])?;
-        stream.write_all(&SETTINGS)?;
-        loop {
-            let mut head = [0; 9];
-            stream.read_exact(&mut head)?;
-            let [a, b, c, kind, flags, id @ ..] = head;
-            let mut content = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
-            stream.read_exact(&mut content)?;
-            if kind == 1 {
-                asked.fetch_add(1, Ordering::SeqCst);
-            }
-            match (kind, flags & 1) {
-                (4, 0) => stream.write_all(&ACKNOWLEDGED)?,
-                // The request is whole.
-                (0 | 1, 1) if goes_away => stream.write_all(&GO_AWAY)?,
-                (0 | 1, 1) => {
-                    stream.write_all(&[&RESET[..], &id, &REFUSED_STREAM].concat())?;
-                }
-                _ => {}
-            }
-        }
-    }
 
     /// A proxy may say so of what it has passed on. That holds for clients that others have set up as well.
     #[tokio::test]
     async fn what_is_said_not_to_have_begun_is_not_sent_again() {
         let builder = || ReqwestTransport::builder().unwrap();
-        for (goes_away, client) in [
-            (false, builder()),
-            (true, builder()),
+        for (refusal, client) in [
+            (Refusal::Reset, builder()),
+            (Refusal::GoAway, builder()),
             (
-                false,
+                Refusal::Reset,
                 builder().retry(retry::for_host("127.0.0.1").classify_fn(|it| it.retryable())),
             ),
             (
-                true,
+                Refusal::GoAway,
                 Client::builder().tls_backend_preconfigured(tls::config().unwrap()),
             ),
+            (Refusal::HangUp, builder()),
         ] {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let uri = format!("http://{}/settle", listener.local_addr().unwrap());
-            let asked = Arc::new(AtomicUsize::new(0));
-            let counted = Arc::clone(&asked);
-            std::thread::spawn(move || {
-                for stream in listener.incoming() {
-                    let asked = Arc::clone(&counted);
-                    std::thread::spawn(move || refuse(stream.unwrap(), goes_away, &asked));
-                }
-            });
+            let (address, asked) = refusing(refusal);
+            let uri = format!("http://{address}/settle");
             let client = client.http2_prior_knowledge().build().unwrap();
             let transport = ReqwestTransport::with_client(client);
             let request = Request::post(uri).body(Bytes::from_static(b"{}")).unwrap();
             let sent = transport.send(request, 100).await;
             assert!(!sent.unwrap_err().is_not_sent());
-            assert_eq!(asked.load(Ordering::SeqCst), 1, "{goes_away}");
+            assert_eq!(asked.load(Ordering::SeqCst), 1, "{refusal:?}");
         }
     }
 
