@@ -240,12 +240,16 @@ impl Goods {
         )
     }
 
-    /// How long the handler says that its answer is, if it says one thing.
+    /// How long the handler says that its answer is, if it says one thing, however often: servers take that for said once.
     fn said_length(&self) -> Option<u64> {
-        let mut said = self.parts.headers.get_all(header::CONTENT_LENGTH).iter();
-        let length = said.next()?.to_str().ok()?;
-        let is_length = said.next().is_none() && length.bytes().all(|byte| byte.is_ascii_digit());
-        length.parse().ok().filter(|_| is_length)
+        let said = self.parts.headers.get_all(header::CONTENT_LENGTH);
+        let mut said = said.iter().map(|length| {
+            let length = length.to_str().ok()?;
+            let is_length = length.bytes().all(|byte| byte.is_ascii_digit());
+            length.parse().ok().filter(|_| is_length)
+        });
+        let first = said.next()?;
+        first.filter(|_| said.all(|next| next == first))
     }
 
     /// Does not say another length than that of the body: servers trust that it is the same, and clients wait for what never

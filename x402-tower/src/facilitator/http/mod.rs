@@ -4,7 +4,8 @@ mod base;
 mod hyper;
 #[cfg(feature = "hyper")]
 mod pool;
-#[cfg(all(test, any(feature = "reqwest", feature = "hyper")))]
+#[cfg(any(feature = "reqwest", feature = "hyper"))]
+#[cfg(test)]
 mod refusal;
 #[cfg(feature = "reqwest")]
 mod reqwest;
