@@ -48,7 +48,8 @@ impl HyperTransport {
     }
 
     async fn connect(&self, uri: &Uri) -> Result<Connection, FacilitatorError> {
-        timeout(CONNECT, self.connect_in_time(uri))
+        // What it takes to make a connection is large, and every call would have room for it.
+        timeout(CONNECT, Box::pin(self.connect_in_time(uri)))
             .await
             .unwrap_or_else(|elapsed| Err(FacilitatorError::not_sent(elapsed)))
     }
