@@ -794,6 +794,30 @@ async fn an_answer_that_is_shorter_than_it_said_is_not_delivered() {
     }
 }
 
+/// By HTTP/2 clients refuse what is longer than its head says, as they do what is shorter.
+#[tokio::test]
+async fn an_answer_that_is_longer_than_it_said_is_not_delivered() {
+    let (x402, ledger) = watched();
+    let mut long = x402.price("$0.01").unwrap().layer(service_fn(
+        |_: Request<RequestBody<Empty<Bytes>>>| async {
+            let mut response = Response::new(pieces(20, false));
+            let length = HeaderValue::from_static("9");
+            response.headers_mut().insert("content-length", length);
+            Ok::<_, Infallible>(response)
+        },
+    ));
+    let challenge = ask(&mut long, unpaid()).await;
+    let mut request = paid(&challenge, &Wallet::from_seed(1));
+    *request.version_mut() = Version::HTTP_2;
+    for times in 1..=2 {
+        let answer = ask(&mut long, request.clone()).await;
+        let read = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(read.len(), 20);
+        ledger.wait_for(Verb::Undelivered, times).await;
+    }
+    assert_eq!(ledger.count(Verb::Commit), 1);
+}
+
 /// What a server does not ask for any more has been delivered.
 #[tokio::test]
 async fn an_answer_is_delivered_when_a_server_has_all_of_it() {

@@ -46,6 +46,8 @@ pub(super) struct Watch {
     /// Whether that is all that a server asks for. Else it asks until it is told that there is no more, and not before the last
     /// piece is on its way: by HTTP/2 one can wait for as long as the client likes.
     ends_by_length: bool,
+    /// Whether there was more than that for a server that does not cut it off. Clients refuse it.
+    is_long: bool,
     copy: Option<Copy>,
 }
 
@@ -83,6 +85,7 @@ impl Watch {
             handover,
             left: length,
             ends_by_length,
+            is_long: false,
             copy,
         }
     }
@@ -94,7 +97,9 @@ impl Watch {
             return;
         };
         if let Some(left) = &mut self.left {
-            *left = left.saturating_sub(data.len() as u64);
+            let length = data.len() as u64;
+            self.is_long |= length > *left && !self.ends_by_length;
+            *left = left.saturating_sub(length);
         }
         self.copy = self.copy.take().and_then(|copy| copy.with(data));
     }
@@ -103,8 +108,9 @@ impl Watch {
         self.ends_by_length && self.left == Some(0)
     }
 
-    fn is_short(&self) -> bool {
-        self.left.is_some_and(|left| left > 0)
+    /// Whether it has another length than it said.
+    fn is_off(&self) -> bool {
+        self.is_long || self.left.is_some_and(|left| left > 0)
     }
 
     /// Whether data of this length, which comes next, may be the last for a server that asks on until it is told so.
@@ -312,15 +318,15 @@ impl<RB: Body> Body for ResponseBody<RB> {
                             let is_last = || {
                                 frame.is_trailers() || watch.ends_by_length && body.is_end_stream()
                             };
-                            watch.is_over() || rest.is_empty() && is_last() && !watch.is_short()
+                            watch.is_over() || rest.is_empty() && is_last() && !watch.is_off()
                         };
                         if watch.as_deref().is_some_and(is_over) {
                             end(watch);
                         }
                     }
-                    // An answer that breaks off was not delivered, nor one that is shorter than it said.
+                    // An answer that breaks off was not delivered, nor one of another length than it said.
                     Some(Err(_)) => drop(watch.take()),
-                    None if watch.as_deref().is_some_and(Watch::is_short) => drop(watch.take()),
+                    None if watch.as_deref().is_some_and(Watch::is_off) => drop(watch.take()),
                     None => end(watch),
                 }
                 Poll::Ready(frame)
