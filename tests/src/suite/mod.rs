@@ -105,6 +105,7 @@ macro_rules! behaviours {
                 honours_a_price_that_was_told,
                 honours_no_price_of_something_else,
                 honours_no_price_of_another_host,
+                honours_no_price_of_no_host,
             ];
             replicas: [
                 serve_what_a_dead_one_was_paid_for,

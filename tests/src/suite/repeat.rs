@@ -805,6 +805,63 @@ pub async fn honours_no_price_of_another_host<A: App>() {
     shop.assert_charges(1);
 }
 
+/// HTTP/1.0 names no server, as it is in common behind sockets that have none. That is a server as any other, and cheap.
+pub async fn honours_no_price_of_no_host<A: App>() {
+    let by_host = async |head: RequestHead| {
+        let is_named = head.headers().contains_key(HOST) || head.uri().host().is_some();
+        if is_named { "$1" } else { "$0.01" }
+    };
+    let kitchen = Kitchen::open();
+    let shop = Shop::builder()
+        .seller(|builder| builder.trust_host(true))
+        .sell(
+            "/goods",
+            move |x402| x402.route_with(by_host),
+            kitchen.handler(),
+        )
+        .open::<A>()
+        .await;
+    let nameless = async |payment: &str| {
+        let ask = format!("GET /goods HTTP/1.0\r\n{payment}\r\n");
+        let answer = crate::send_raw(shop.address(), ask.as_bytes()).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let mut lines = head.lines();
+        let status = lines.next().unwrap()[9..12].parse().unwrap();
+        let mut headers = http::HeaderMap::new();
+        for (name, value) in lines.map(|line| line.split_once(": ").unwrap()) {
+            let name: http::HeaderName = name.parse().unwrap();
+            headers.append(name, value.parse().unwrap());
+        }
+        let body = body.to_owned().into();
+        crate::Answer {
+            status,
+            headers,
+            body,
+        }
+    };
+    let told = Challenge::of(&nameless("").await);
+    assert_eq!(told.v2.resource.url, "https://localhost/goods");
+    let payment = shop.buyer(1).pay(&told);
+    let ask = || paying(get("/goods"), &payment);
+    for named in [
+        shop.send(ask()).await,
+        shop.send_http2("localhost", ask()).await,
+    ] {
+        let challenge = Challenge::of(&named);
+        assert_eq!(challenge.error(), "no_matching_payment_requirements");
+    }
+    let payment = format!("payment-signature: {}\r\n", payment.to_str().unwrap());
+    for again in [false, true] {
+        let bought = nameless(&payment).await;
+        assert_eq!(bought.text(), "the goods, run 1", "{bought:?}");
+        assert_eq!(bought.headers.contains_key("idempotent-replayed"), again);
+        shop.ledger.wait_for(Verb::Delivered, 1).await;
+        let named = shop.send(ask()).await;
+        assert_eq!(named.status, StatusCode::CONFLICT);
+    }
+    shop.assert_charges(1);
+}
+
 /// One body behind another.
 struct Chain<A, B>(Option<A>, B);
 
