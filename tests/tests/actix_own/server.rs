@@ -4,9 +4,9 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::{App, HttpServer, web};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use x402_actix::X402;
-use x402_tests::buyer::{get, paying};
+use x402_tests::buyer::{get, paying, request};
 use x402_tests::{Challenge, Connection, Shop, Verb, Wire, send};
 use x402_tower::facilitator::Endpoint;
 use x402_tower::local::Fault;
@@ -86,4 +86,58 @@ fn server(shop: &Shop) -> (std::net::SocketAddr, actix_web::dev::Server) {
         .unwrap()
         .run();
     (address, server)
+}
+
+/// Uploads that are too large for their handler cost nothing, however impatient the server is, and those that nobody reads
+/// cost what they are sold for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_may_be_too_large_for_impatient_servers() {
+    let shop = Shop::builder().open::<Elsewhere>().await;
+    let x402: X402 = shop.x402.with_layer();
+    let price = x402.price("$0.01").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = move || {
+        let read = web::resource("/read").wrap(price.clone());
+        let unread = web::resource("/unread").wrap(price.clone());
+        App::new()
+            .app_data(web::PayloadConfig::new(1000))
+            .service(read.to(async |_: web::Bytes| "the goods"))
+            .service(unread.to(async || "the goods"))
+    };
+    let server = HttpServer::new(app)
+        .workers(1)
+        .disable_signals()
+        .client_disconnect_timeout(Duration::ZERO)
+        .client_request_timeout(Duration::ZERO)
+        .keep_alive(actix_web::http::KeepAlive::Disabled)
+        .listen_auto_h2c(listener)
+        .unwrap()
+        .run();
+    tokio::spawn(server);
+    let buyer = shop.buyer(1);
+    let mut charges = 0;
+    for by_http2 in [false, true] {
+        for (path, length, status) in [
+            ("/read", 1000, StatusCode::OK),
+            ("/read", 1001, StatusCode::PAYLOAD_TOO_LARGE),
+            ("/read", 1 << 20, StatusCode::PAYLOAD_TOO_LARGE),
+            ("/unread", 1000, StatusCode::OK),
+            ("/unread", 30 << 10, StatusCode::OK),
+        ] {
+            let payment = buyer.pay(&Challenge::of(&send(address, get(path)).await));
+            let body = "x".repeat(length);
+            let ask = paying(request(Method::POST, path, body), &payment);
+            let answer = if by_http2 {
+                x402_tests::send_http2(address, "shop.example", ask).await
+            } else {
+                send(address, ask).await
+            };
+            assert_eq!(answer.status, status, "{path} {length} {by_http2}");
+            charges += usize::from(status == StatusCode::OK);
+            shop.ledger.wait_for(Verb::Delivered, charges).await;
+            shop.assert_charges(charges);
+        }
+    }
+    shop.ledger.wait_for(Verb::Release, 4).await;
 }
