@@ -34,6 +34,10 @@ impl LastWord {
         let heard = told.as_ref().ok().copied();
         if heard != Some(Fenced::Lost) {
             self.pass_on(till);
+            if matches!(self, Self::Park(_)) {
+                // In this order, or how it goes on could be told before.
+                till.reconcile.notify_one();
+            }
         }
         match told {
             Ok(_) => till.attendance.end(&token),
@@ -70,13 +74,11 @@ impl LastWord {
         false
     }
 
-    /// If somebody else has the payment by now, they have the last word. What was parked has to be looked after, and that is
-    /// begun here.
+    /// If somebody else has the payment by now, they have the last word. What was parked has to be looked after.
     async fn tell(&self, till: &Till, token: &Token) -> Result<Fenced, LedgerError> {
         let told = self.write(till, token).await;
         if let (Self::Park(parked), Ok(Fenced::Done)) = (self, &told) {
             till.tasks.parked(token.key(), parked.next_attempt);
-            till.reconcile.notify_one();
         }
         told
     }
