@@ -71,8 +71,7 @@ where
 }
 
 impl<S> Gate<S> {
-    /// The answer, if there is one already: unpaid requests are answered at first sight, and need no future for it. Else the
-    /// answer in the making.
+    /// The answer, if there is one already: unpaid requests are answered at first sight, and need no future for it.
     ///
     /// For adapters that box the one, and not the other. As with [`call`](Service::call), the gate has to be ready.
     ///
@@ -98,11 +97,14 @@ impl<S> Gate<S> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// Else the answer in the making.
     #[allow(
         clippy::result_large_err,
         reason = "it is taken apart at once; a box would cost more"
     )]
-    #[allow(clippy::missing_errors_doc, reason = "it is no error")]
     pub fn answer<B, RB>(
         &mut self,
         mut request: Request<B>,
