@@ -140,6 +140,17 @@ impl<T: Transport> HttpFacilitator<T> {
     /// The facilitator at this address in a network of one's own, as with `HttpFacilitator::unencrypted`, over a transport of
     /// one's own.
     ///
+    /// ```
+    /// # #[cfg(feature = "hyper")] {
+    /// use x402_tower::facilitator::{HttpFacilitator, HyperTransport};
+    ///
+    /// let transport = HyperTransport::new()?;
+    /// let facilitator =
+    ///     HttpFacilitator::unencrypted_with_transport("http://facilitator:8080", transport)?;
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// If the address is not one of `https` or `http`.
